@@ -1,0 +1,23 @@
+from collections.abc import Sequence
+
+from circus._speedups.contract import Rlimit
+
+def spawn(
+    argv: Sequence[bytes],
+    executables: Sequence[bytes],
+    env: Sequence[bytes],
+    *,
+    cwd: bytes | None = None,
+    stdin: int,
+    stdout: int,
+    stderr: int,
+    keep: Sequence[int] = (),
+    setsid: bool = True,
+    umask: int = -1,
+    rlimits: Sequence[Rlimit] = (),
+    gid: int = -1,
+    groups: Sequence[int] | None = None,
+    uid: int = -1,
+) -> tuple[int, int]: ...
+def reserve() -> int: ...
+def pretend_old_kernel(old: bool) -> None: ...

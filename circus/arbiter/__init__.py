@@ -1,0 +1,1 @@
+"""Observe, plan, apply: the one place where the other rooms meet."""

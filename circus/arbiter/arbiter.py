@@ -1,0 +1,386 @@
+"""The arbiter: where watchers, sockets, control and the loop meet.
+
+Commands arrive through circus.control.api.ArbiterView: each edits what is wanted, marks the
+watchers it touched for the engine, and returns at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from circus import config
+from circus.arbiter.engine import Engine, Publish
+from circus.arbiter.launch import WorkerLauncher
+from circus.arbiter.operations import Operations
+from circus.arbiter.reconfigure import Reconfiguration, apply_change
+from circus.arbiter.roster import Roster
+from circus.arbiter.view import WatcherProxy
+from circus.arbiter.watcher import Watcher
+from circus.control.api import Operation, Payload, WatcherView
+from circus.loop.loop import Loop
+from circus.model.errors import CommandError, ConfigError, SocketError
+from circus.model.events import Action, topic
+from circus.model.specs import ArbiterSpec, WatcherSpec
+from circus.model.units import signal_name
+from circus.process import tree
+from circus.sockets.table import SocketTable
+
+log = logging.getLogger(__name__)
+
+HURRIED_GRACE: Final = 1.0
+"""Seconds of grace that are left after a second request to quit."""
+
+
+class Arbiter:
+    """Keeps the watchers of *spec* as they are wanted, until it is told to quit.
+
+    *changed* is told the lower-case names of watchers that something happened to. *strangers*: it
+    owns the whole process, and reaps children that it did not start.
+    """
+
+    def __init__(
+        self,
+        spec: ArbiterSpec,
+        loop: Loop,
+        *,
+        publish: Publish,
+        changed: Callable[[frozenset[str]], None],
+        endpoint: str,
+        pubsub_endpoint: str,
+        strangers: bool = True,
+        strict: bool = False,
+    ) -> None:
+        self.spec = spec
+        self.loop = loop
+        self.endpoint = endpoint
+        self.pubsub_endpoint = pubsub_endpoint
+        self.pid = os.getpid()
+        self.sockets = SocketTable()
+        self.exit_code = 0
+        self.restarts = 0
+        self._publish = publish
+        self._changed = changed
+        self._strict = strict
+        self.engine = Engine(
+            loop,
+            publish=publish,
+            settled=self._settled,
+            launcher=lambda spec: WorkerLauncher(spec, self.sockets),
+            strangers=strangers,
+        )
+        self.roster = Roster(
+            loop, self.engine, self.sockets, warmup_delay=lambda: self.spec.warmup_delay
+        )
+        self.roster.take_in(spec.watchers)
+        self._operations = Operations(self.engine, loop.time, self.roster.queued)
+        self._busy: set[Watcher] | None = None  # while everything stops: who is not done
+        self._next_life: ArbiterSpec | None = None  # what to go on with after that
+        self._quits = 0
+        self._recorder: Any = None
+
+    # Life
+
+    def open(self) -> None:
+        """Bind the managed sockets; SocketError when one cannot be bound."""
+        self.sockets.open_all(self.spec.sockets)
+
+    def begin(self) -> None:
+        """Start what is to start with circusd."""
+        self.roster.start_in_turn(self.roster.ordered())
+
+    def close(self) -> None:
+        """Give up sockets and descriptors."""
+        self.roster.release_sockets()
+        self.sockets.close_all()
+        self.engine.close()
+
+    def quit_by_signal(self) -> None:
+        """SIGTERM: stop in order; the second time within a second, the third time at once."""
+        self._quits += 1
+        if self._quits == 1 or self._busy is None or self._next_life is not None:
+            log.info("stopping: all watchers get their grace")
+            self.quit()
+        elif self._quits == 2:
+            log.warning("stopping: told again, %g s of grace are left", HURRIED_GRACE)
+            self.engine.hurry(HURRIED_GRACE)
+        else:
+            log.warning("stopping: told three times, killing what is left")
+            self.engine.hurry(0.0)
+
+    # What commands see
+
+    def watchers(self) -> Sequence[WatcherView]:
+        """All watchers, highest priority first."""
+        return [self._view(watcher) for watcher in self.roster.ordered()]
+
+    def watcher(self, name: str) -> WatcherView:
+        """The watcher called *name*; KeyError when there is none."""
+        watcher = self.roster.get(name)
+        if watcher is None:
+            raise KeyError(name)
+        return self._view(watcher)
+
+    def _view(self, watcher: Watcher) -> WatcherView:
+        return WatcherProxy(watcher, self.engine, self.loop.time)
+
+    def numprocesses(self) -> int:
+        """How many processes exist over all watchers."""
+        return sum(watcher.count() for watcher in self.roster.ordered())
+
+    def listsockets(self) -> list[Payload]:
+        """The managed sockets, sorted by descriptor."""
+        return self.sockets.listing()
+
+    def process_record(self, pid: int) -> Payload | str:
+        """The stats record of a process, or a text when it is gone."""
+        if self._recorder is None:
+            from circus.stats.record import Recorder
+
+            self._recorder = Recorder()
+        record: Payload | str = self._recorder.record(pid, children=pid != self.pid)
+        known = self.engine.process(pid)
+        if isinstance(record, dict) and known is not None:
+            slot = known[1]
+            record.update(started=slot.started, wid=slot.wid, age=time.time() - slot.started)
+        return record
+
+    # Commands
+
+    def start(self, names: Sequence[str] | None) -> Operation:
+        """Start these watchers; none named, or several: only those with autostart."""
+        self._refuse_while_leaving()
+        if names is not None and len(names) == 1:
+            watcher = self.roster.named(names[0])
+            self.roster.start(watcher)
+            return self._operations.started([watcher] if not watcher.spec.on_demand else [])
+        watchers = [watcher for watcher in self.roster.chosen(names) if watcher.spec.autostart]
+        self.roster.start_in_turn(watchers)
+        return self._operations.started([w for w in watchers if not w.spec.on_demand])
+
+    def stop(self, names: Sequence[str] | None) -> Operation:
+        """Stop these watchers, or all."""
+        watchers = self.roster.chosen(names)
+        self.roster.stop(reversed(watchers))
+        one = names is not None and len(names) == 1
+        return self._operations.stopped(watchers, {"info": None} if one else {})
+
+    def restart(self, names: Sequence[str] | None) -> Operation:
+        """Stop and start these watchers; none named: all of circusd, configuration included."""
+        self._refuse_while_leaving()
+        if names is None:
+            self._next_life = self._read_config() if self.spec.source else self.spec
+            return self._stop_everything()
+        watchers = self.roster.chosen(names)
+        if len(watchers) > 1:
+            for watcher in watchers:
+                if not watcher.spec.autostart:
+                    self.roster.stop([watcher])
+            watchers = [watcher for watcher in watchers if watcher.spec.autostart]
+        for watcher in watchers:
+            watcher.restart(self.loop.time())
+            self.engine.mark(watcher)
+        return self._operations.replaced(watchers, told=len(names) == 1)
+
+    def reload(self, name: str | None, *, graceful: bool, sequential: bool) -> Operation:
+        """Replace the processes of one watcher, or of all that run."""
+        self._refuse_while_leaving()
+        now = self.loop.time()
+        if name is not None:
+            watchers = [self.roster.named(name)]
+        else:
+            watchers = [watcher for watcher in self.roster.ordered() if watcher.wanted.running]
+        for watcher in watchers:
+            if not watcher.wanted.running:
+                self.roster.start(watcher)
+            elif not graceful:
+                watcher.restart(now)
+            elif watcher.spec.send_hup:
+                for pid in watcher.pids():
+                    self._send(pid, signal.SIGHUP)
+                self._event(watcher, Action.RELOAD)
+            else:
+                watcher.roll(now, sequential=sequential)
+            self.engine.mark(watcher)
+        return self._operations.replaced(watchers, told=name is not None)
+
+    def scale(self, name: str, numprocesses: int) -> Operation:
+        """Want this many processes."""
+        watcher = self.roster.named(name)
+        watcher.wanted.numprocesses = max(0, numprocesses)
+        self.engine.mark(watcher)
+        return self._operations.scaled(watcher)
+
+    def kill(
+        self, name: str, pid: int | None, signum: int | None, timeout: float | None
+    ) -> Operation:
+        """End processes with a signal and a grace of the caller's own; respawn follows."""
+        watcher = self.roster.named(name)
+        grace = watcher.spec.graceful_timeout if timeout is None else timeout
+        slots = [slot for slot in watcher.workers() if pid is None or slot.pid == pid]
+        ended = self._operations.ended(watcher, slots, grace)
+        for slot in slots:
+            self.engine.kill(watcher, slot, signum or watcher.spec.stop_signal, grace)
+        return ended
+
+    def signal(
+        self,
+        name: str,
+        signum: int,
+        *,
+        pid: int | None = None,
+        childpid: int | None = None,
+        children: bool = False,
+        recursive: bool = False,
+    ) -> None:
+        """Send a signal to processes of a watcher, or to their children."""
+        watcher = self.roster.named(name)
+        workers = [own for own in watcher.pids() if pid is None or own == pid]
+        if childpid is not None:
+            if not any(childpid in tree.children(own) for own in workers):
+                raise CommandError(f"pid {childpid} is no child of a process of {name}")
+            self._send(childpid, signum)
+            return
+        if children and pid is not None and not workers:
+            raise CommandError(f"pid {pid} is no process of {name}")
+        for own in workers:
+            family = tree.descendants(own) if recursive else []
+            if children:
+                for child in tree.children(own):
+                    self._send(child, signum)
+                continue
+            self._send(own, signum)
+            for process in family:
+                if tree.is_alive(process):
+                    self._send(process.pid, signum)
+
+    def add(self, spec: WatcherSpec, *, start: bool) -> Operation:
+        """Take a new watcher in."""
+        self._refuse_while_leaving()
+        if spec.name in self.roster:
+            raise CommandError(f"{spec.name!r} already exist")
+        (watcher,) = self.roster.take_in([spec])
+        self._event(watcher, Action.ADD)
+        if not start:
+            return self._operations.done()
+        self.roster.start(watcher)
+        return self._operations.added(watcher)
+
+    def remove(self, name: str, *, nostop: bool) -> Operation:
+        """Let a watcher go, with its processes unless *nostop*."""
+        watcher = self.roster.named(name)
+        self._event(watcher, Action.REMOVE)
+        self.roster.depart(watcher, nostop=nostop)
+        return self._operations.done() if nostop else self._operations.stopped([watcher], {})
+
+    def configure(self, name: str, changes: Mapping[str, Any]) -> Operation:
+        """Replace fields of a watcher's spec, all or none."""
+        self._refuse_while_leaving()
+        watcher = self.roster.named(name)
+        rolled = apply_change(watcher, changes, self.loop.time())
+        for _ in changes:
+            self._event(watcher, Action.UPDATED)
+        self.engine.mark(watcher)
+        if rolled or not watcher.wanted.running:
+            return self._operations.replaced([watcher], told=False)
+        return self._operations.settled([watcher], [])
+
+    def reload_config(self) -> Operation:
+        """Read the configuration again and apply what differs, or nothing at all."""
+        self._refuse_while_leaving()
+        if self.spec.source is None:
+            raise CommandError(
+                "there is no configuration file to read again: circusd was started without one"
+            )
+        spec = self._read_config()
+        reconfiguration = Reconfiguration(self.spec, spec, self.roster, self.sockets, self.engine)
+        touched, removed = reconfiguration.apply(self.loop.time())
+        self.spec = spec
+        self.roster.start_in_turn(reconfiguration.added)
+        return self._operations.settled([*touched, *reconfiguration.added], removed)
+
+    def quit(self) -> Operation:
+        """Stop everything, then circusd."""
+        self._next_life = None
+        return self._stop_everything()
+
+    # The end, or the next life
+
+    def _read_config(self) -> ArbiterSpec:
+        assert self.spec.source is not None
+        try:
+            loaded = config.load(self.spec.source, strict=self._strict)
+        except ConfigError as exc:
+            raise CommandError(f"nothing was changed. {exc}") from exc
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        return loaded.spec
+
+    def _refuse_while_leaving(self) -> None:
+        if self._busy is not None:
+            what = "restarting" if self._next_life is not None else "stopping"
+            raise CommandError(f"arbiter is {what}...")
+
+    def _stop_everything(self) -> Operation:
+        watchers = [*self.roster.ordered(), *self.roster.departing]
+        if self._busy is None:
+            self._busy = set(watchers)
+        self.roster.stop(reversed(watchers))
+        if not self._busy:
+            self.loop.call_soon(self._all_stopped)
+        return self._operations.stopped(watchers, {})
+
+    def _settled(self, watcher: Watcher) -> None:
+        """The engine has nothing left to do for *watcher* now."""
+        self.roster.settled(watcher)
+        self._changed(frozenset((watcher.key,)))
+        if self._busy is None:
+            return
+        left, stuck = len(watcher.workforce.slots), len(watcher.stuck())
+        if left == stuck:
+            if stuck:
+                self.exit_code = 1
+                log.error("leaving watcher=%s pids=%s", watcher.name, self.engine.remains(watcher))
+            self._busy.discard(watcher)
+            if not self._busy:
+                self.loop.call_soon(self._all_stopped)
+
+    def _all_stopped(self) -> None:
+        if self._busy is None:
+            return
+        if self._next_life is None:
+            self.loop.stop()
+            return
+        spec, self._next_life, self._busy = self._next_life, None, None
+        self.restarts += 1
+        self.roster.release_sockets()
+        try:
+            self.sockets.apply(spec.sockets)
+        except SocketError as exc:
+            log.error("restart: %s", exc)
+            self.exit_code = 1
+            self.loop.stop()
+            return
+        self.spec = spec
+        self.roster.replace_all(spec.watchers)
+        self.begin()
+
+    # Helpers
+
+    def _event(self, watcher: Watcher, action: Action) -> None:
+        moment = time.time()
+        self._publish(topic(watcher.name, action), lambda: {"time": moment})
+
+    def _send(self, pid: int, signum: int) -> None:
+        try:
+            os.kill(pid, signum)
+        except ProcessLookupError:
+            return
+        except OSError as exc:
+            raise CommandError(
+                f"cannot send {signal_name(signum)} to pid {pid}: {exc.strerror}", errno=4
+            ) from exc

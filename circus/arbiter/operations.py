@@ -1,0 +1,215 @@
+"""What a waiting client is answered, and when: predicates on watchers.
+
+Each function looks at the watchers as they are when the command was given, and returns an Operation
+whose poll() says whether what was asked for is true by now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Final
+
+from circus.arbiter.engine import PATIENCE, Engine, is_settled
+from circus.arbiter.watcher import Watcher
+from circus.control.api import Operation, Payload
+from circus.core.status import Slot
+from circus.model.errors import CommandError
+
+SLACK: Final = 60.0
+"""Seconds beyond grace and warm-up times that an operation may take before it is called late."""
+
+
+def _patience(watchers: Collection[Watcher]) -> float:
+    """How long stopping and starting all of *watchers* may take."""
+    return SLACK + max(
+        (
+            watcher.spec.graceful_timeout
+            + PATIENCE
+            + watcher.places * (watcher.spec.warmup_delay + watcher.spec.ready_after)
+            for watcher in watchers
+        ),
+        default=0.0,
+    )
+
+
+def _unfinished(watchers: Collection[Watcher]) -> str:
+    names = [watcher.name for watcher in watchers if not is_settled(watcher)]
+    shown = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
+    return f"not finished yet: {shown or 'nothing'}. It goes on; ask with: circusctl status"
+
+
+def _refuse_stuck(engine: Engine, watcher: Watcher) -> None:
+    """Raise CommandError where all that is left to end did not end by SIGKILL."""
+    stuck = watcher.stuck()
+    if stuck and len(stuck) == len(watcher.workforce.ending):
+        pids = ", ".join(map(str, engine.remains(watcher)))
+        raise CommandError(
+            f"{watcher.name} is not stopped: SIGKILL did not end pid {pids}. "
+            "Look at their state in /proc/PID/status: D waits for a device"
+        )
+
+
+class _Each:
+    """Asks a question of each watcher until the answer was yes once."""
+
+    def __init__(self, watchers: Iterable[Watcher], question: Callable[[Watcher], bool]) -> None:
+        self._left = list(watchers)
+        self._question = question
+
+    def done(self) -> bool:
+        """Say whether all have answered yes; asks no more of them than it has to."""
+        while self._left and self._question(self._left[-1]):
+            self._left.pop()
+        return not self._left
+
+
+class Operations:
+    """Makes operations; *time* is the loop's clock, *queued* tells who is still to be started."""
+
+    def __init__(
+        self, engine: Engine, time: Callable[[], float], queued: Callable[[str], bool]
+    ) -> None:
+        self._engine = engine
+        self._time = time
+        self._queued = queued
+
+    def _make(
+        self,
+        watchers: Sequence[Watcher],
+        question: Callable[[Watcher], bool],
+        answer: Callable[[], Payload],
+        extra: float = 0.0,
+    ) -> Operation:
+        each = _Each(watchers, question)
+        return Operation(
+            watchers=frozenset(watcher.key for watcher in watchers),
+            poll=lambda: answer() if each.done() else None,
+            remaining=lambda: _unfinished(watchers),
+            deadline=self._time() + _patience(watchers) + extra,
+        )
+
+    def started(self, watchers: Sequence[Watcher]) -> Operation:
+        """All of *watchers* run with all their processes, or gave up."""
+        before = {watcher: set(watcher.pids()) for watcher in watchers}
+
+        def is_up(watcher: Watcher) -> bool:
+            if not watcher.wanted.running and watcher.reason is not None:
+                raise CommandError(f"{watcher.name} did not start: {watcher.reason}")
+            if watcher.wanted.running:
+                return watcher.reached and watcher.workforce.settled >= watcher.places
+            return not self._queued(watcher.key)
+
+        def answer() -> Payload:
+            if len(watchers) != 1:
+                return {}
+            now, known = set(watchers[0].pids()), before[watchers[0]]
+            return {"info": {"started": sorted(now - known), "kept": sorted(now & known)}}
+
+        return self._make(watchers, is_up, answer)
+
+    def added(self, watcher: Watcher) -> Operation:
+        """Like started(), with the pids at the top level of the reply."""
+        up = self.started([watcher])
+
+        def poll() -> Payload | None:
+            answer = up.poll()
+            return None if answer is None else answer["info"]
+
+        return Operation(up.watchers, poll, up.remaining, up.deadline)
+
+    def stopped(self, watchers: Sequence[Watcher], answer: Payload) -> Operation:
+        """Nothing of *watchers* is left; an error names what SIGKILL did not end."""
+
+        def is_down(watcher: Watcher) -> bool:
+            if watcher.wanted.running:
+                return True  # somebody started it again meanwhile
+            _refuse_stuck(self._engine, watcher)
+            return not watcher.workforce.slots
+
+        return self._make(watchers, is_down, lambda: dict(answer))
+
+    def replaced(self, watchers: Sequence[Watcher], *, told: bool) -> Operation:
+        """Restart or reload is over: all is new, the old are gone. *told*: the answer has pids."""
+        before = {watcher: set(watcher.pids()) for watcher in watchers}
+        generations = {watcher: watcher.wanted.generation for watcher in watchers}
+
+        def is_new(watcher: Watcher) -> bool:
+            failed = watcher.rolled_back
+            if failed is not None and failed[0] == generations[watcher]:
+                kept = len(set(watcher.pids()) & before[watcher])
+                raise CommandError(
+                    f"reload of {watcher.name} given up: {failed[1]}. "
+                    f"{kept} of the workers from before go on serving"
+                )
+            if not watcher.wanted.running:
+                if watcher.reason is not None:
+                    raise CommandError(f"{watcher.name} did not start: {watcher.reason}")
+                return not watcher.workforce.slots
+            return (
+                watcher.reached
+                and not watcher.wanted.bounce
+                and watcher.wanted.rollout is None
+                and not watcher.workforce.ending
+                and watcher.workforce.settled == watcher.places
+            )
+
+        def answer() -> Payload:
+            if not told or len(watchers) != 1:
+                return {}
+            now, known = set(watchers[0].pids()), before[watchers[0]]
+            return {
+                "info": {
+                    "stopped": sorted(known - now),
+                    "started": sorted(now - known),
+                    "kept": sorted(now & known),
+                }
+            }
+
+        return self._make(watchers, is_new, answer)
+
+    def scaled(self, watcher: Watcher) -> Operation:
+        """The watcher has as many processes as are wanted."""
+
+        def has_all(watcher: Watcher) -> bool:
+            workforce = watcher.workforce
+            if not watcher.wanted.running or watcher.wanted.rollout is not None:
+                return True
+            running = len(workforce.live) + workforce.finished
+            if running < watcher.places and workforce.waiting and watcher.reason is not None:
+                raise CommandError(
+                    f"{watcher.name} has {len(workforce.live)} of {watcher.places} processes: "
+                    f"{watcher.reason}"
+                )
+            return running == watcher.places and not workforce.leaving
+
+        return self._make([watcher], has_all, lambda: {"numprocesses": watcher.numprocesses})
+
+    def ended(self, watcher: Watcher, slots: Sequence[Slot], grace: float) -> Operation:
+        """What these slots hold now is gone with its tree."""
+        held = [(slot, slot.pid) for slot in slots]
+
+        def are_gone(watcher: Watcher) -> bool:
+            _refuse_stuck(self._engine, watcher)
+            ending = watcher.workforce.ending
+            return all(slot.pid != pid and slot.wid not in ending for slot, pid in held)
+
+        return self._make([watcher], are_gone, dict, extra=grace)
+
+    def settled(self, watchers: Sequence[Watcher], removed: Sequence[Watcher]) -> Operation:
+        """A new configuration is in force: who changed or was added runs, the removed are gone."""
+        arriving = self.replaced(watchers, told=False)
+        departing = self.stopped(removed, {})
+
+        def poll() -> Payload | None:
+            return {} if arriving.poll() is not None and departing.poll() is not None else None
+
+        return Operation(
+            watchers=arriving.watchers | departing.watchers,
+            poll=poll,
+            remaining=lambda: _unfinished([*watchers, *removed]),
+            deadline=max(arriving.deadline, departing.deadline),
+        )
+
+    def done(self) -> Operation:
+        """Nothing is left to wait for."""
+        return Operation(frozenset(), dict, str, self._time() + SLACK)

@@ -1,0 +1,257 @@
+"""circusd: the daemon's command line, and what concerns its whole process."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from circus import __version__
+from circus.model.errors import CircusError, ConfigError
+
+if TYPE_CHECKING:
+    from circus.arbiter.service import Service
+    from circus.cli.daemonize import Report
+    from circus.cli.pidfile import Pidfile
+    from circus.config import Loaded
+    from circus.model.specs import ArbiterSpec
+
+log = logging.getLogger("circus.circusd")
+
+EXIT_OK: Final = 0
+EXIT_START: Final = 1
+EXIT_INTERNAL: Final = 70
+_LEVELS: Final = ("critical", "error", "warning", "info", "debug")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of circusd's command line."""
+    parser = argparse.ArgumentParser(
+        prog="circusd",
+        description="Run and supervise the processes and sockets of a configuration.",
+    )
+    parser.add_argument("config", nargs="?", help="configuration file: .ini or .toml")
+    parser.add_argument(
+        "--check", action="store_true", help="validate the file, show what would run"
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse what is only warned about")
+    parser.add_argument(
+        "--schema", action="store_true", help="print the JSON Schema of the TOML form"
+    )
+    parser.add_argument(
+        "--log-level",
+        choices=[*_LEVELS, *(level.upper() for level in _LEVELS)],
+        metavar="LEVEL",
+        help=f"overrides the file: {', '.join(_LEVELS)}",
+    )
+    parser.add_argument(
+        "--log-output", metavar="WHERE", help="overrides the file: a path, - or syslog://"
+    )
+    parser.add_argument("--logger-config", metavar="FILE", help="Python logging configuration")
+    parser.add_argument("--daemon", action="store_true", help="go to the background once started")
+    parser.add_argument("--pidfile", metavar="FILE", help="overrides the file")
+    parser.add_argument("--version", action="store_true", help="print the version and the backend")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run circusd; return its exit status."""
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    if args.version:
+        from circus._speedups import BACKEND
+
+        print(f"{__version__} ({BACKEND})")
+        return EXIT_OK
+    if args.schema:
+        import json
+
+        from circus.config.schema import schema
+
+        print(json.dumps(schema(), indent=2))
+        return EXIT_OK
+    if args.config is None:
+        parser.print_usage()
+        return EXIT_OK
+    try:
+        loaded = _load(args)
+        if args.check:
+            from circus.config.describe import describe
+
+            print(describe(loaded))
+            return EXIT_OK
+    except CircusError as exc:
+        return _refuse(exc)
+    report = None
+    if args.daemon:
+        from circus.cli.daemonize import DaemonizeError, launch
+
+        try:
+            report = launch()
+        except DaemonizeError as exc:
+            return _refuse(exc)
+    return _run(loaded, args, report)
+
+
+def _load(args: argparse.Namespace) -> Loaded:
+    from dataclasses import replace
+
+    from circus.config import load
+
+    loaded = load(args.config, strict=args.strict)
+    overrides = {
+        "loglevel": args.log_level.lower() if args.log_level else None,
+        "logoutput": args.log_output,
+        "loggerconfig": args.logger_config,
+        "pidfile": args.pidfile,
+    }
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return replace(
+        loaded, spec=replace(loaded.spec, source=str(Path(args.config).absolute()), **given)
+    )
+
+
+def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int:
+    """Start, run and end one circusd; *report* is who waits for its start, if anybody does."""
+    from circus import _speedups
+
+    _speedups.reserve()  # low descriptors, while they are free
+    _raise_descriptor_limit()
+    spec = loaded.spec
+    if spec.umask is not None:
+        os.umask(spec.umask)
+    pidfile: Pidfile | None = None
+    try:
+        _configure_logging(spec)
+        pidfile = _take_pidfile(spec)
+        for warning in loaded.warnings:
+            log.warning("%s", warning)
+        _warn_of_missing_parts(spec)
+        from circus.arbiter.service import Service
+
+        service = Service(spec, strict=args.strict)
+        service.open()
+    except CircusError as exc:
+        if pidfile is not None:
+            pidfile.unlink()
+        log.error("cannot start: %s", exc)
+        if report is not None:
+            report.failed(str(exc))
+        elif spec.logoutput not in ("-", "stdout"):
+            print(f"circusd: {exc}", file=sys.stderr)
+        return EXIT_START
+    try:
+        return _serve(service, report)
+    except Exception:
+        log.exception("internal error: circusd ends")
+        return EXIT_INTERNAL
+    finally:
+        if pidfile is not None:
+            pidfile.unlink()
+
+
+def _serve(service: Service, report: Report | None) -> int:
+    from circus.cli.notify import Notifier
+    from circus.loop.signals import SignalWatch
+    from circus.process.subreaper import become_subreaper
+
+    arbiter = service.arbiter
+    notifier = Notifier()
+
+    def terminate() -> None:
+        notifier.stopping("stopping all watchers")
+        arbiter.quit_by_signal()
+
+    def reload() -> None:
+        notifier.reloading()
+        try:
+            arbiter.reload_config()
+        except CircusError as exc:
+            log.error("SIGHUP: %s", exc)
+        notifier.ready()
+
+    signals = SignalWatch(
+        service.loop,
+        {
+            signal.SIGTERM: terminate,
+            signal.SIGINT: terminate,
+            signal.SIGQUIT: terminate,
+            signal.SIGHUP: reload,
+            signal.SIGCHLD: arbiter.engine.reaper.child_signal,
+            signal.SIGWINCH: lambda: None,
+        },
+    )
+    become_subreaper()
+    signals.install()
+    log.info("circusd %s on pid %d, control at %s", __version__, os.getpid(), arbiter.endpoint)
+    notifier.ready()
+    if report is not None:
+        report.started()
+    try:
+        code = service.run()
+    finally:
+        notifier.stopping()
+        service.close()
+        signals.restore()
+    log.info("circusd ends")
+    return code
+
+
+def _configure_logging(spec: ArbiterSpec) -> None:
+    from circus.cli.logging_setup import configure_logger
+
+    level = "debug" if spec.debug else spec.loglevel
+    configure_logger(logging.getLogger("circus"), level, spec.logoutput, spec.loggerconfig)
+
+
+def _take_pidfile(spec: ArbiterSpec) -> Pidfile | None:
+    if not spec.pidfile:
+        return None
+    from circus.cli.pidfile import Pidfile
+
+    pidfile = Pidfile(spec.pidfile)
+    pidfile.create(os.getpid())
+    return pidfile
+
+
+def _raise_descriptor_limit() -> None:
+    """Have as many descriptors as the system allows: each worker takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _warn_of_missing_parts(spec: ArbiterSpec) -> None:
+    """Say what a configuration asks for that this version does not do."""
+    for plugin in spec.plugins:
+        log.warning("plugin %s is not run: this version runs no plugins yet", plugin.name)
+    if spec.statsd or spec.stats_endpoint:
+        log.warning("statsd is not run: this version has no stats stream yet; use circusctl stats")
+    if spec.httpd:
+        log.warning("httpd is not run: this version has no web console yet")
+    for watcher in spec.watchers:
+        if watcher.hooks:
+            log.warning("watcher %s: its hooks are not called by this version", watcher.name)
+        if watcher.stdout_stream or watcher.stderr_stream:
+            log.warning(
+                "watcher %s: its streams are not written by this version; "
+                "its output goes to circusd's own",
+                watcher.name,
+            )
+
+
+def _refuse(exc: ConfigError | CircusError) -> int:
+    print(f"circusd: {exc}", file=sys.stderr)
+    return EXIT_START
+
+
+if __name__ == "__main__":
+    sys.exit(main())

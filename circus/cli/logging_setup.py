@@ -1,0 +1,222 @@
+"""Where the log goes: the console, a file or syslog, or what a logging configuration says."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import logging
+import logging.config
+import logging.handlers
+import os
+import select
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from circus.model.errors import ConfigError
+
+LEVELS: Final = {
+    "critical": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+DATE_FORMAT: Final = "%Y-%m-%d %H:%M:%S"
+_FORMAT: Final = "%(asctime)s {name}[%(process)d] [%(levelname)s] %(message)s"
+_PIPE_ROOM: Final = 4096
+"""Bytes that a pipe or terminal takes without blocking once poll(2) says it is writable."""
+_SYSLOG_PORT: Final = 514
+
+
+def configure_logger(
+    logger: logging.Logger,
+    level: str = "info",
+    output: str = "-",
+    loggerconfig: str | Mapping[str, Any] | None = None,
+    name: str | None = None,
+) -> None:
+    """Send everything that is logged to *output*, or do what *loggerconfig* says.
+
+    *level* and *output* concern the root logger, so that libraries are heard, too; *logger* only
+    has to let everything through. *output* is `-` or `stdout` for the console (stderr), a file,
+    which is opened again when it was moved away, or `syslog://host:port?facility` or
+    `syslog:///path?facility`. *name* is shown instead of each logger's own.
+
+    *loggerconfig* is a path ending in .ini, .json or .yaml, or the mapping itself (see
+    logging.config); `default` means none. Raises ConfigError.
+    """
+    if isinstance(loggerconfig, str) and loggerconfig.strip().lower() == "default":
+        loggerconfig = None
+    if loggerconfig is not None:
+        _apply(loggerconfig)
+        return
+    number = LEVELS.get(level.strip().lower())
+    if number is None:
+        raise ConfigError(f"loglevel = {level}: not one of {', '.join(LEVELS)}")
+    handler = _handler(output)
+    pattern = _FORMAT.format(name="%(name)s" if name is None else name.replace("%", "%%"))
+    handler.setFormatter(logging.Formatter(pattern, DATE_FORMAT))
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(number)
+    logger.setLevel(logging.NOTSET)
+    logger.propagate = True
+
+
+class ConsoleHandler(logging.Handler):
+    """Writes to a descriptor that somebody may have stopped reading, without ever waiting.
+
+    A full pipe (or a terminal on hold) would stop circusd. Lines that do not fit are counted, and
+    the count is told as soon as there is room again.
+    """
+
+    def __init__(self, fd: int) -> None:
+        super().__init__()
+        self._fd = fd
+        self._poll = select.poll()
+        self._poll.register(fd, select.POLLOUT)
+        self.lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, or count it as lost."""
+        try:
+            if self.lost and self._write(f"({self.lost} log lines lost: nobody read them)\n"):
+                self.lost = 0
+            if self.lost or not self._write(self.format(record) + "\n"):
+                self.lost += 1
+        except Exception:  # noqa: BLE001 - logging's own contract: a bad record ends nothing
+            self.handleError(record)
+
+    def _write(self, text: str) -> bool:
+        data = text.encode("utf-8", "backslashreplace")
+        for start in range(0, len(data), _PIPE_ROOM):
+            ready = self._poll.poll(0)
+            if not ready or not ready[0][1] & select.POLLOUT:
+                return False
+            try:
+                os.write(self._fd, data[start : start + _PIPE_ROOM])
+            except OSError:  # the reader is gone, or the descriptor does not block: the same to us
+                return False
+        return True
+
+
+class SyslogHandler(logging.handlers.SysLogHandler):
+    """Sends to syslog, and drops what a stalled syslog does not take instead of waiting for it."""
+
+    def createSocket(self) -> None:  # noqa: N802 - the name is logging's
+        """Make the socket, which does not block."""
+        super().createSocket()
+        if not self.unixsocket:
+            self.socket.setblocking(False)  # type: ignore[attr-defined]
+
+    def _connect_unixsocket(self, address: str) -> None:
+        super()._connect_unixsocket(address)  # type: ignore[misc] # after a failed send, too
+        self.socket.setblocking(False)  # type: ignore[attr-defined]
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Pass over a record that could not be sent; report any other mistake."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+def _handler(output: str) -> logging.Handler:
+    if output in ("-", "stdout"):
+        try:
+            return ConsoleHandler(sys.stderr.fileno())
+        except (AttributeError, OSError, ValueError):  # a stand-in without a descriptor
+            return logging.StreamHandler()
+    if output.startswith("syslog:"):
+        return _syslog(output)
+    try:
+        return logging.handlers.WatchedFileHandler(output, encoding="utf-8", errors="replace")
+    except OSError as exc:
+        raise ConfigError(
+            f"logoutput = {output}: cannot open it: {str(exc.strerror).lower()}. "
+            "Make its directory first, choose another file, or write - for the console"
+        ) from exc
+
+
+def _syslog(output: str) -> logging.Handler:
+    facilities = logging.handlers.SysLogHandler.facility_names
+    try:
+        url = urlsplit(output)
+        port = url.port or _SYSLOG_PORT
+    except ValueError as exc:
+        raise _bad_syslog(output, str(exc).lower()) from exc
+    facility = url.query or "user"
+    if facility not in facilities:
+        raise _bad_syslog(
+            output, f"unknown facility {facility!r}: not one of {', '.join(facilities)}"
+        )
+    address: tuple[str, int] | str
+    if url.hostname:
+        address = (url.hostname, port)
+    elif url.path:
+        address = url.path
+        if not os.path.exists(address):  # the handler would wait in silence for it to appear
+            raise _bad_syslog(output, "no such file or directory")
+    else:
+        raise _bad_syslog(output, "neither a host nor a path")
+    try:
+        return SyslogHandler(address, facilities[facility])
+    except OSError as exc:
+        raise _bad_syslog(output, str(exc.strerror or exc).lower()) from exc
+
+
+def _bad_syslog(output: str, reason: str) -> ConfigError:
+    return ConfigError(
+        f"logoutput = {output}: {reason}. "
+        "Write for example: logoutput = syslog://localhost:514?daemon or syslog:///dev/log?daemon"
+    )
+
+
+def _apply(loggerconfig: str | Mapping[str, Any]) -> None:
+    if not isinstance(loggerconfig, str):
+        _apply_mapping(loggerconfig, "loggerconfig")
+        return
+    suffix = Path(loggerconfig).suffix.lower()
+    what = f"loggerconfig = {loggerconfig}"
+    try:
+        if suffix == ".ini":
+            text = Path(loggerconfig).read_text(encoding="utf-8")  # fileConfig passes over a miss
+            if "[loggers]" not in text:
+                raise ConfigError(f"{what}: no [loggers] section. See logging.config.fileConfig")
+            logging.config.fileConfig(loggerconfig, disable_existing_loggers=False)
+        elif suffix == ".json":
+            _apply_mapping(json.loads(Path(loggerconfig).read_text(encoding="utf-8")), what)
+        elif suffix in (".yaml", ".yml"):
+            _apply_mapping(_yaml(loggerconfig, what), what)
+        else:
+            raise ConfigError(f"{what}: not a .ini, .json or .yaml file, nor the word default")
+    except OSError as exc:
+        raise ConfigError(f"{what}: cannot read it: {str(exc.strerror).lower()}") from exc
+    except ConfigError:
+        raise
+    except Exception as exc:  # whatever the classes that the file names do when they are made
+        raise ConfigError(f"{what}: cannot use it: {exc}") from exc
+
+
+def _apply_mapping(config: Any, what: str) -> None:
+    if not isinstance(config, Mapping):
+        raise ConfigError(f"{what}: not a mapping. See logging.config.dictConfig")
+    try:
+        logging.config.dictConfig({"disable_existing_loggers": False, **config})
+    except (ValueError, TypeError, AttributeError, ImportError) as exc:
+        reason = f"{exc}: {exc.__cause__}" if exc.__cause__ else str(exc)
+        raise ConfigError(f"{what}: cannot use it: {reason}") from exc
+
+
+def _yaml(path: str, what: str) -> Any:
+    try:
+        yaml = importlib.import_module("yaml")  # optional, so nothing may count on it
+    except ImportError as exc:
+        raise ConfigError(
+            f"{what}: PyYAML is not installed. Install it (pip install pyyaml) or write .json"
+        ) from exc
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))

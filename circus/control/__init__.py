@@ -1,0 +1,1 @@
+"""The control side of circusd: requests in, replies and events out."""

@@ -1,0 +1,1 @@
+"""What to do: state machine, planner, rollout, backoff, diff. No clock, no descriptor, no log."""

@@ -1,0 +1,1 @@
+"""One thread, one selector: descriptors, timers, signals and calls from other threads."""

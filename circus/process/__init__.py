@@ -1,0 +1,1 @@
+"""Processes: what they are started with, their deaths, and their trees."""

@@ -1,0 +1,1 @@
+"""Managed sockets: circusd binds them once, workers inherit them."""
