@@ -31,6 +31,9 @@ help:
 # --- setting up: each step leaves a stamp, so that the second run does nothing -------------------
 
 $(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "Circus needs Python 3.11 or newer, and there is no $(PYTHON)." \
+			"Try: make PYTHON=/path/to/python3 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Circus needs Python 3.11 or newer, and $(PYTHON) is" \
 			"$$($(PYTHON) -V 2>&1). Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
@@ -63,13 +66,14 @@ run: $(VENV)/.installed
 	@echo "circusd runs in this terminal; Ctrl-C stops it. Try in another one:"
 	@echo
 	@echo "    cd $(CURDIR)"
-	@echo "    $(BIN)/circusctl status                 what runs"
-	@echo "    $(BIN)/circusctl list web               its process ids"
-	@echo "    curl http://127.0.0.1:8000/             which worker answers? ask again"
-	@echo "    $(BIN)/circusctl incr web               one worker more"
-	@echo "    $(BIN)/circusctl reload web             replace them, new before old"
-	@echo "    kill -9 \$$($(BIN)/circusctl list web | cut -d, -f1)    it is back at once"
-	@echo "    $(BIN)/circusctl quit                   stop everything"
+	@printf '    %-40s  %s\n' \
+		"$(BIN)/circusctl status" "what runs" \
+		"$(BIN)/circusctl list web" "its process ids" \
+		"curl http://127.0.0.1:8000/" "which worker answers? ask again" \
+		"$(BIN)/circusctl incr web" "one worker more" \
+		"$(BIN)/circusctl reload web" "replace the workers, new before old" \
+		"kill -9 PID" "it is back at once" \
+		"$(BIN)/circusctl quit" "stop everything"
 	@echo
 	@exec $(BIN)/circusd $(CONFIG)
 
@@ -81,8 +85,7 @@ check: lint types layers
 
 lint: $(VENV)/.dev
 	@echo "==> format and lint (ruff)"
-	@$(BIN)/ruff format --quiet --check . || { \
-		$(BIN)/ruff format --check . | tail -n 40; echo "Run: make format" >&2; exit 1; }
+	@$(BIN)/ruff format --quiet --check . || { echo "Run: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 
 types: $(VENV)/.dev

@@ -16,8 +16,8 @@ def cpu_ns(pids: Iterable[int]) -> int:
 class Memory(NamedTuple):
     """Memory of some processes in KiB.
 
-    *pss* counts what is shared by its share, which others on the machine change; *dirty* is what the
-    processes wrote and share with nobody, so that its growth is their own.
+    *pss* counts what is shared by its share, which others on the machine change; *dirty* is what
+    the processes wrote and share with nobody, so that its growth is their own.
     """
 
     pss: int

@@ -320,7 +320,7 @@ complete -c circusctl -n '_shtab_circusctl_using start' -l ssh_keyfile -x -d 'th
 complete -c circusctl -n '_shtab_circusctl_using start' -l version -d 'print the version (0.19.1)'
 complete -c circusctl -n '_shtab_circusctl_using start' -s h -l help -d 'show this help'
 complete -c circusctl -n '_shtab_circusctl_using start; and test $_shtab_circusctl_npos -eq 0' -ka "(circusctl --complete watchers 2>/dev/null)" -d 'the watcher'"'"'s name'
-complete -c circusctl -n '_shtab_circusctl_using; and test $_shtab_circusctl_npos -eq 0' -a stats -d 'Show the resources that processes use: of all watchers, of one, or of one process.'
+complete -c circusctl -n '_shtab_circusctl_using; and test $_shtab_circusctl_npos -eq 0' -a stats -d 'Show the resources that processes use.'
 complete -c circusctl -n '_shtab_circusctl_using stats' -l extended -d 'let the watcher'"'"'s extended_stats hook add to the figures'
 complete -c circusctl -n '_shtab_circusctl_using stats' -l endpoint -x -d 'where circusd listens: ipc://... or tcp://...'
 complete -c circusctl -n '_shtab_circusctl_using stats' -l timeout -x -d 'how long to wait for an answer (default: 5, longer with --waiting)'

@@ -180,17 +180,23 @@ class Rig:
         self.context: zmq.Context[Any] = zmq.Context()
         self.loop = Loop()
         self.arbiter = arbiter
+        self._sockets: list[Any] = []
         arbiter.now = self.loop.time
         self.server = Server(
             self.loop, arbiter, context=self.context, endpoint=endpoint, **settings
         )
 
     def client(self, kind: int = zmq.DEALER, **options: int) -> Any:
-        sock = self.context.socket(kind)
-        sock.linger = 0
+        sock = self.socket(kind)
         for name, value in options.items():
             sock.setsockopt(getattr(zmq, name), value)
         sock.connect(self.server.endpoint)
+        return sock
+
+    def socket(self, kind: int) -> Any:
+        sock = self.context.socket(kind)
+        self._sockets.append(sock)
+        sock.linger = 0
         return sock
 
     def until(self, condition: Callable[[], Any]) -> Any:
@@ -220,7 +226,9 @@ class Rig:
 
     def close(self) -> None:
         self.server.close()
-        self.context.destroy(linger=0)
+        for sock in self._sockets:
+            sock.close()
+        self.context.term()
         self.loop.close()
 
 

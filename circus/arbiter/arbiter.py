@@ -40,7 +40,8 @@ class Arbiter:
     """Keeps the watchers of *spec* as they are wanted, until it is told to quit.
 
     *changed* is told the lower-case names of watchers that something happened to. *strangers*: it
-    owns the whole process, and reaps children that it did not start.
+    owns the whole process, and reaps children that it did not start. *nofile*: the soft and hard
+    limit of descriptors that workers get, where it is not circusd's own.
     """
 
     def __init__(
@@ -49,11 +50,13 @@ class Arbiter:
         loop: Loop,
         *,
         publish: Publish,
+        listened: Callable[[], bool],
         changed: Callable[[frozenset[str]], None],
         endpoint: str,
         pubsub_endpoint: str,
         strangers: bool = True,
         strict: bool = False,
+        nofile: tuple[int, int] | None = None,
     ) -> None:
         self.spec = spec
         self.loop = loop
@@ -69,8 +72,9 @@ class Arbiter:
         self.engine = Engine(
             loop,
             publish=publish,
+            listened=listened,
             settled=self._settled,
-            launcher=lambda spec: WorkerLauncher(spec, self.sockets),
+            launcher=lambda spec: WorkerLauncher(spec, self.sockets, nofile),
             strangers=strangers,
         )
         self.roster = Roster(

@@ -37,7 +37,7 @@ from circus.process.tree import Ref
 log = logging.getLogger(__name__)
 
 BUDGET: Final = 0.005
-ACTIONS_PER_PLAN: Final = 64
+ACTIONS_PER_PLAN: Final = 128
 PATIENCE: Final = 3.0
 """Seconds that SIGKILL may take before what is left is reported."""
 
@@ -47,8 +47,8 @@ Publish = Callable[[str, Callable[[], Mapping[str, Any]]], None]
 class Engine:
     """Keeps watchers as they are wanted.
 
-    *publish* sends an event, *settled* is told of each watcher that was planned, *launcher* makes
-    what starts a watcher's processes.
+    *publish* sends an event, where anybody *listened*; *settled* is told of each watcher that was
+    planned; *launcher* makes what starts a watcher's processes.
     """
 
     def __init__(
@@ -56,12 +56,14 @@ class Engine:
         loop: Loop,
         *,
         publish: Publish,
+        listened: Callable[[], bool],
         settled: Callable[[Watcher], None],
         launcher: Callable[[WatcherSpec], WorkerLauncher],
         strangers: bool,
     ) -> None:
         self._loop = loop
         self._publish = publish
+        self._listened = listened
         self._settled = settled
         self._make_launcher = launcher
         self.reaper = Reaper(loop, self._exited, strangers=strangers)
@@ -265,7 +267,7 @@ class Engine:
         if reason != watcher.reason:
             log.error("%s", reason)
         watcher.reason = reason
-        gave_up = outcome.spawn_failed(
+        watcher.gave_up = outcome.spawn_failed(
             watcher.spec,
             watcher.wanted,
             watcher.workforce,
@@ -275,7 +277,7 @@ class Engine:
             jitter=random.random(),
         )
         self._note_undo(watcher, reason)
-        if gave_up:
+        if watcher.gave_up:
             log.error("gave up watcher=%s after %d tries", watcher.name, watcher.attempts)
 
     def _stop(self, watcher: Watcher, slot: Slot, signum: int, *, leaving: bool) -> None:
@@ -341,7 +343,6 @@ class Engine:
         newcomer = watcher.wanted.rollout
         leftovers = self._sweeper.begin(slot, pid, self._snapshots.pop(slot, ()))
         slot.pid = 0
-        told = _how_it_ended(slot.wid, pid, code, uptime)
         outcome.process_ended(
             watcher.spec,
             watcher.wanted,
@@ -353,12 +354,10 @@ class Engine:
             jitter=random.random(),
         )
         if before in LIVE:
-            watcher.reason = told
+            told = watcher.reason = _how_it_ended(slot.wid, pid, code, uptime)
             if newcomer is not watcher.wanted.rollout:
                 self._note_undo(watcher, told)
             log.info("reaped watcher=%s %s", watcher.name, told)
-        else:
-            log.debug("reaped watcher=%s %s", watcher.name, told)
         if leftovers:
             self._owners[slot] = watcher
             gentle = self._stop_signals.get(slot, watcher.spec.stop_signal)
@@ -394,10 +393,11 @@ class Engine:
     def _event(
         self, watcher: Watcher, action: Happening, moment: float | None = None, **body: Any
     ) -> None:
-        self._publish(
-            topic(watcher.name, action),
-            lambda: {**body, "time": time.time() if moment is None else moment},
-        )
+        if self._listened():
+            self._publish(
+                topic(watcher.name, action),
+                lambda: {**body, "time": time.time() if moment is None else moment},
+            )
 
     def _announce(self, watcher: Watcher) -> None:
         state = watcher.status()

@@ -15,9 +15,11 @@ from circus.sockets.table import SocketTable
 class WorkerLauncher:
     """Starts workers of one watcher. A changed spec or a changed socket needs a new one."""
 
-    def __init__(self, spec: WatcherSpec, sockets: SocketTable) -> None:
+    def __init__(
+        self, spec: WatcherSpec, sockets: SocketTable, nofile: tuple[int, int] | None
+    ) -> None:
         self._sockets = sockets
-        self._launcher = Launcher(spec, sockets=sockets.fds())
+        self._launcher = Launcher(spec, sockets=sockets.fds(), nofile=nofile)
         mentioned = sockets_mentioned(spec)
         self._own = [
             name

@@ -93,7 +93,7 @@ class Operations:
         before = {watcher: set(watcher.pids()) for watcher in watchers}
 
         def is_up(watcher: Watcher) -> bool:
-            if not watcher.wanted.running and watcher.reason is not None:
+            if watcher.gave_up:
                 raise CommandError(f"{watcher.name} did not start: {watcher.reason}")
             if watcher.wanted.running:
                 return watcher.reached and watcher.workforce.settled >= watcher.places
@@ -141,9 +141,9 @@ class Operations:
                     f"reload of {watcher.name} given up: {failed[1]}. "
                     f"{kept} of the workers from before go on serving"
                 )
+            if watcher.gave_up:
+                raise CommandError(f"{watcher.name} did not start: {watcher.reason}")
             if not watcher.wanted.running:
-                if watcher.reason is not None:
-                    raise CommandError(f"{watcher.name} did not start: {watcher.reason}")
                 return not watcher.workforce.slots
             return (
                 watcher.reached

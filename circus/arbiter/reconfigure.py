@@ -35,7 +35,7 @@ def apply_change(watcher: Watcher, values: Mapping[str, Any], now: float) -> boo
 
 
 class Reconfiguration:
-    """One change from *old* to *new*. Watchers added at run time and stopped ones stay as they are."""
+    """From *old* to *new*. Watchers that were added at run time or stopped stay as they are."""
 
     def __init__(
         self,

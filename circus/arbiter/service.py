@@ -7,8 +7,7 @@ that embeds circus uses this alone.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import zmq
 
@@ -26,9 +25,16 @@ LINGER: Final = 0.5
 
 
 class Service:
-    """Runs *spec* from open() to close(). *strangers*, *strict*: see Arbiter and config.load."""
+    """Runs *spec* from open() to close(). *strangers*, *strict* and *nofile*: see Arbiter."""
 
-    def __init__(self, spec: ArbiterSpec, *, strangers: bool = True, strict: bool = False) -> None:
+    def __init__(
+        self,
+        spec: ArbiterSpec,
+        *,
+        strangers: bool = True,
+        strict: bool = False,
+        nofile: tuple[int, int] | None = None,
+    ) -> None:
         self.loop = Loop()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self.publisher = EventPublisher(
@@ -41,12 +47,14 @@ class Service:
         self.arbiter = Arbiter(
             spec,
             self.loop,
-            publish=self._publish,
+            publish=self.publisher.publish,
+            listened=self.publisher.listened,
             changed=self._changed,
             endpoint=spec.endpoint or default_endpoint(),
             pubsub_endpoint=self.publisher.endpoint,
             strangers=strangers,
             strict=strict,
+            nofile=nofile,
         )
         self.server = Server(
             self.loop,
@@ -82,9 +90,6 @@ class Service:
         self.arbiter.close()
         self._context.term()
         self.loop.close()
-
-    def _publish(self, topic: str, body: Callable[[], Mapping[str, Any]]) -> None:
-        self.publisher.publish(topic, body)
 
     def _changed(self, names: frozenset[str]) -> None:
         self.server.changed(names)

@@ -23,6 +23,7 @@ class Watcher:
         "announced",
         "attempts",
         "departed",
+        "gave_up",
         "key",
         "launcher",
         "next_spawn_at",
@@ -45,6 +46,7 @@ class Watcher:
         self.attempts = 0  # spawns that failed in a row
         self.next_spawn_at = -inf  # warmup_delay
         self.reached = False  # every place had its process since the last start
+        self.gave_up = False  # max_retry spawns failed: it stopped by itself
         self.reason: str | None = None  # why it has fewer than wanted
         self.rolled_back: tuple[int, str] | None = None  # generation and why its rollout failed
         self.announced = WatcherState.STOPPED  # the state that events told of
@@ -122,11 +124,14 @@ class Watcher:
             self.reached = False
         self.wanted.running = True
         self.attempts = 0
+        self.gave_up = False
         self.reason = None
         self.workforce.retry_now(now)
 
     def stop(self) -> None:
         """Want nothing of it to run."""
+        self.gave_up = False
+        self.reason = None
         self.wanted.stop()
 
     def restart(self, now: float) -> None:

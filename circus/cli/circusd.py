@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
-import resource
 import signal
 import sys
 from collections.abc import Sequence
@@ -121,9 +119,10 @@ def _load(args: argparse.Namespace) -> Loaded:
 def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int:
     """Start, run and end one circusd; *report* is who waits for its start, if anybody does."""
     from circus import _speedups
+    from circus.process.limits import raise_descriptors
 
     _speedups.reserve()  # low descriptors, while they are free
-    _raise_descriptor_limit()
+    nofile = raise_descriptors()
     spec = loaded.spec
     if spec.umask is not None:
         os.umask(spec.umask)
@@ -136,7 +135,7 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
         _warn_of_missing_parts(spec)
         from circus.arbiter.service import Service
 
-        service = Service(spec, strict=args.strict)
+        service = Service(spec, strict=args.strict, nofile=nofile)
         service.open()
     except CircusError as exc:
         if pidfile is not None:
@@ -219,14 +218,6 @@ def _take_pidfile(spec: ArbiterSpec) -> Pidfile | None:
     pidfile = Pidfile(spec.pidfile)
     pidfile.create(os.getpid())
     return pidfile
-
-
-def _raise_descriptor_limit() -> None:
-    """Have as many descriptors as the system allows: each worker takes one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _warn_of_missing_parts(spec: ArbiterSpec) -> None:

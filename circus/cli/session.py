@@ -67,7 +67,7 @@ class Session:
         command = invocation.command
         assert command is not None
         try:
-            request = command.message(*invocation.words, **invocation.options)
+            request: Any = command.message(*invocation.words, **invocation.options)
             if command.msg_type == "sub":
                 from circus.cli.listen import listen  # it loads libzmq
 

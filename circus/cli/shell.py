@@ -48,6 +48,7 @@ class Shell:
         self._terminal = sys.stdin.isatty()
         self._names: tuple[float, list[str]] = (float("-inf"), [])
         self._matches: list[str] = []
+        self._remember: Callable[[str], object] = lambda line: None
 
     def run(self) -> int:
         """Read and carry out lines until `exit` or the end of input; return the exit status."""
@@ -63,6 +64,8 @@ class Shell:
                     return OK
                 if line.strip() in ("exit", "EOF"):
                     return OK
+                if line.strip():
+                    self._remember(line.strip())
                 try:
                     self.execute(line)
                 except KeyboardInterrupt:  # ends the command, not the shell
@@ -110,7 +113,7 @@ class Shell:
 
             before = readline.get_line_buffer()[: readline.get_begidx()]
             self._matches = self.matches(before, text)
-        return f"{self._matches[state]} " if state < len(self._matches) else None
+        return f"{shlex.quote(self._matches[state])} " if state < len(self._matches) else None
 
     def matches(self, before: str, prefix: str) -> list[str]:
         """Return the words that may stand behind the text *before* and begin with *prefix*."""
@@ -135,6 +138,8 @@ class Shell:
             return
         path = history_path()
         readline.set_history_length(HISTORY_LENGTH)
+        readline.set_auto_history(False)  # answers to questions are no commands
+        self._remember = readline.add_history
         with contextlib.suppress(OSError):
             readline.read_history_file(path)
         readline.set_completer(self.complete)

@@ -17,9 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from circus.config.sections import Form, Report, Section, closest
+from circus.config.sections import NAMED_KINDS, Form, Report, Section, closest
 
-NAMED_KINDS: Final = ("watcher", "socket", "plugin")
 _DEFAULT: Final = "DEFAULT"
 _REM: Final = re.compile(r"rem(\s|$)", re.IGNORECASE)
 _DIVIDER: Final = re.compile(r"[=:]")

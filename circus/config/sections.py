@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from circus.model.errors import ConfigError
 
+NAMED_KINDS: Final = ("watcher", "socket", "plugin")
+"""The sections that come once per name; the others are circus and env."""
+
 _MAX_SHOWN: Final = 60
 _MAX_PROBLEMS: Final = 200
 _MAX_COMPARED: Final = 128  # comparing is slow, and thousands of watchers are many names

@@ -17,8 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from circus.config.families import flatten
-from circus.config.ini import NAMED_KINDS
-from circus.config.sections import Form, Report, Section, did_you_mean
+from circus.config.sections import NAMED_KINDS, Form, Report, Section, did_you_mean
 
 _MAX_DEPTH: Final = 32
 _AT: Final = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")

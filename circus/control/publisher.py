@@ -98,6 +98,10 @@ class EventPublisher:
             self._binding.release()
         sock.close(linger=int(linger * 1000))
 
+    def listened(self) -> bool:
+        """Tell whether anybody is subscribed to anything."""
+        return bool(self._lengths) or self._lost_count
+
     def subscribed(self, topic: str) -> bool:
         """Tell whether anybody wants what is published on *topic*."""
         if self._lost_count:

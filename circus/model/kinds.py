@@ -54,7 +54,10 @@ def _float_text(text: str) -> float:
 def _float_value(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("not a number")
-    return _finite(float(value))
+    try:
+        return _finite(float(value))
+    except OverflowError:
+        raise ValueError("not a number that a computer can hold") from None
 
 
 def _finite(number: float) -> float:

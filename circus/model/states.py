@@ -8,6 +8,9 @@ from enum import Enum, StrEnum
 class State(Enum):
     """Where one slot stands. A slot is a place for one worker process, numbered by its wid."""
 
+    # Members are singletons: the identity is their hash, which Enum would make of their names.
+    __hash__ = object.__hash__
+
     WAITING = "waiting"  # no process; one starts now or when its backoff ends
     STARTING = "starting"  # exec succeeded; not yet known to be good
     RUNNING = "running"
@@ -20,6 +23,8 @@ class State(Enum):
 
 class Event(Enum):
     """What may happen to a slot."""
+
+    __hash__ = object.__hash__
 
     SPAWN = "spawn"
     FAIL = "fail"  # the spawn failed

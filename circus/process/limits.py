@@ -19,13 +19,36 @@ LIMITS: Final = {
 UNLIMITED: Final = resource.RLIM_INFINITY
 
 
-def rlimits(spec: WatcherSpec) -> tuple[tuple[int, int, int], ...]:
+def raise_descriptors() -> tuple[int, int] | None:
+    """Let us have as many descriptors as the system allows: each worker takes one or more.
+
+    Return the soft and hard limit from before, which the workers are to have (a program that loops
+    over all descriptors, or calls select(2), must not find thousands), or None if nothing changed.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == hard:
+        return None
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    except (ValueError, OSError):  # an unlimited hard limit is more than some systems grant
+        return None
+    return soft, hard
+
+
+def rlimits(
+    spec: WatcherSpec, nofile: tuple[int, int] | None = None
+) -> tuple[tuple[int, int, int], ...]:
     """Return (number, soft, hard) for each limit of *spec*, in the order of its rlimits.
+
+    *nofile* is the limit of descriptors for workers whose spec says none; None: ours.
 
     Soft and hard are the same. No kernel gives unlimited descriptors, so an unlimited nofile is
     our own hard limit. Raises SpawnError for a limit that this machine does not know.
     """
-    return tuple(_limit(spec, name, value) for name, value in spec.rlimits.items())
+    asked = tuple(_limit(spec, name, value) for name, value in spec.rlimits.items())
+    if nofile is not None and all(number != resource.RLIMIT_NOFILE for number, _, _ in asked):
+        return (*asked, (resource.RLIMIT_NOFILE, *nofile))
+    return asked
 
 
 def _limit(spec: WatcherSpec, name: str, value: int | None) -> tuple[int, int, int]:

@@ -43,12 +43,14 @@ class Launcher:
         sockets: Mapping[str, int] = EMPTY,
         inherited: Mapping[str, str] | None = None,
         own: Account | None = None,
+        nofile: tuple[int, int] | None = None,
     ) -> None:
         """Resolve what does not differ between the workers.
 
         *sockets* maps lower-case names to descriptors of ours; *inherited* is the environment for
-        copy_env, by default ours; *own* is the account that we run as. Raises SpawnError, or
-        ConfigError for options that contradict each other.
+        copy_env, by default ours; *own* is the account that we run as; *nofile* the soft and
+        hard limit of descriptors, where the spec says none. Raises SpawnError, or ConfigError for
+        options that contradict each other.
         """
         self.spec = spec
         self.environment: Mapping[str, str] = worker_environment(
@@ -58,7 +60,7 @@ class Launcher:
         self._uid = -1 if identity.uid is None else identity.uid
         self._gid = -1 if identity.gid is None else identity.gid
         self._groups = identity.groups
-        self._rlimits = rlimits(spec)
+        self._rlimits = rlimits(spec, nofile)
         self._umask = -1 if spec.umask is None else spec.umask
         self._cwd = None if spec.working_dir is None else self._encode(spec.working_dir)
         self._env = tuple(

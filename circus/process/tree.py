@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 _HAS_PROC: Final = os.path.exists("/proc/self/stat")
 _HAS_CHILDREN: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+_LINKS_OF_ONE: Final = 3
 
 
 class Ref(NamedTuple):
@@ -72,11 +73,13 @@ def is_alive(process: Ref) -> bool:
 def children(pid: int) -> list[int]:
     """Return the pids of the direct children of *pid*, of all its threads."""
     if _HAS_CHILDREN:
-        try:
-            threads = os.listdir(f"/proc/{pid}/task")
-        except OSError:
-            return []
         found: list[int] = []
+        try:
+            # A directory's links are "." and ".." and one for each thread.
+            alone = os.stat(f"/proc/{pid}/task").st_nlink == _LINKS_OF_ONE
+            threads = (str(pid),) if alone else os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            return found
         for thread in threads:
             data = _read(f"/proc/{pid}/task/{thread}/children")
             if data:
@@ -121,17 +124,15 @@ def descendants(pid: int) -> list[Ref]:
 def group_exists(pgid: int) -> bool:
     """Say whether any process, a zombie included, is in the group that the late *pgid* led."""
     try:
-        if os.getpgid(pgid) == pgid:
-            return False  # the number was given to a new process: the old group is gone
-    except OSError:
-        pass
-    try:
         os.killpg(pgid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
-    return True
+    try:
+        return os.getpgid(pgid) != pgid  # else the number is a new process's: the group is gone
+    except OSError:
+        return True
 
 
 def group_members(pgid: int, candidates: list[int]) -> list[int]:

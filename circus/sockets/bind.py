@@ -59,9 +59,15 @@ class ManagedSocket:
         return self.sock.fileno()
 
     def tune(self, spec: SocketSpec) -> None:
-        """Apply what may change without binding again, and remember *spec*."""
-        _tune(self.sock, spec)
-        if self.accepts:
+        """Apply what may change without binding again, and remember *spec*.
+
+        What did not change is left alone: workers share these settings, and may have set their own.
+        """
+        if spec.blocking != self.spec.blocking:
+            self.sock.setblocking(spec.blocking)
+        if spec.nodelay != self.spec.nodelay:
+            _set_nodelay(self.sock, spec)
+        if spec.backlog != self.spec.backlog and self.accepts:
             self.sock.listen(spec.backlog)  # again: only the length of the queue changes
         self.spec = spec
 
@@ -76,7 +82,9 @@ class ManagedSocket:
                 self._aside = f"{self.path}.{secrets.token_hex(4)}"
                 os.rename(self.path, self._aside)
         elif self.accepts:
-            self.sock.shutdown(socket.SHUT_RD)  # frees the port: SO_REUSEADDR passes over it now
+            # This frees the port: SO_REUSEADDR passes over it now. ENOTCONN: a worker did it.
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RD)
 
     def step_back(self) -> None:
         """Take the address again after step_aside()."""
@@ -173,15 +181,15 @@ def _numbers(spec: SocketSpec) -> tuple[int, int, int]:
 
 
 def _bound(spec: SocketSpec, sock: socket.socket, port: int | None) -> ManagedSocket:
+    sock.setblocking(spec.blocking)
     address = resolve(spec, port)
     if isinstance(address, str):
-        _tune(sock, spec)
         bind_path(spec, sock, address)
         return ManagedSocket(spec, sock, path=address, file=identity(address))
     wanted = _host_port(str(address[0]), int(address[1]))
     with _explained(spec, f"cannot prepare {wanted}", wanted=wanted):
         _prepare(sock, spec, str(address[0]))
-        _tune(sock, spec)
+        _set_nodelay(sock, spec)
     with _explained(spec, f"cannot bind {wanted}", wanted=wanted):
         sock.bind(address)
     name = sock.getsockname()
@@ -209,9 +217,8 @@ def _prepare(sock: socket.socket, spec: SocketSpec, host: str) -> None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
 
 
-def _tune(sock: socket.socket, spec: SocketSpec) -> None:
-    """Set what may change at any time. Accepted connections inherit TCP_NODELAY."""
-    sock.setblocking(spec.blocking)
+def _set_nodelay(sock: socket.socket, spec: SocketSpec) -> None:
+    """Set TCP_NODELAY as *spec* says, where there is such a thing: connections inherit it."""
     tcp = sock.family in _INET and sock.type == socket.SOCK_STREAM
     if tcp and sock.proto in (0, socket.IPPROTO_TCP):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, spec.nodelay)

@@ -200,7 +200,8 @@ class Events:
         deadline = time.monotonic() + seconds
         while True:
             left = deadline - time.monotonic()
-            assert left > 0 and self._socket.poll(left * 1000), f"only came: {self.seen}"
+            came = left > 0 and self._socket.poll(left * 1000)
+            assert came, f"only came: {self.seen}"
             topic, body = self._socket.recv_multipart()
             event = (topic.decode(), json.loads(body))
             self.seen.append(event)

@@ -1,9 +1,11 @@
 """A real circusd keeps, stops, restarts and replaces real processes."""
 
 import os
+import resource
 import signal
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -138,11 +140,13 @@ def test_a_reload_whose_newcomer_fails_keeps_the_old_and_says_why(circusd, tmp_p
 
 
 def test_reload_by_sighup_keeps_the_processes(circusd):
-    body = f"cmd = '''sh -c 'trap \"echo hup >> {{path}}\" HUP; while :; do sleep 0.05; done' '''\n"
+    body = "cmd = '''sh -c 'trap \"echo hup >> {path}\" HUP; while :; do sleep 0.05; done' '''\n"
     daemon = circusd(watcher("web", 'cmd = "sleep 60"\n'))
     daemon.wait_pids("web", 1)
     path = daemon.folder / "hup"
-    daemon.write(watcher("web", body.replace("{path}", str(path)), send_hup="true", copy_env="true"))
+    daemon.write(
+        watcher("web", body.replace("{path}", str(path)), send_hup="true", copy_env="true")
+    )
     daemon.ok("reloadconfig", waiting=True)
     pids = daemon.pids("web")
     info = daemon.ok("reload", name="web", waiting=True)["info"]
@@ -216,7 +220,7 @@ def test_a_watchers_warmup_delay_spaces_its_own_processes_only(circusd):
     assert daemon.status("slow") == "starting"
     daemon.wait_pids("slow", 3)
     started = sorted(r["started"] for r in daemon.ok("stats", name="slow")["info"].values())
-    assert all(b - a >= 0.29 for a, b in zip(started, started[1:], strict=False))
+    assert all(b - a >= 0.29 for a, b in pairwise(started))
 
 
 def test_a_crash_loop_slows_nobody_else_and_shows_its_next_try(circusd):
@@ -341,7 +345,7 @@ def test_quit_answers_when_all_is_gone(circusd):
 
 def test_orphans_of_strangers_are_reaped(circusd):
     """A worker's double-forked daemon comes back to circusd, which must not keep its zombie."""
-    body = "cmd = \"sh -c '(setsid sh -c \\\"sleep 0.2\\\" &) ; exec sleep 50'\"\ncopy_env = true\n"
+    body = 'cmd = "sh -c \'(setsid sh -c \\"sleep 0.2\\" &) ; exec sleep 50\'"\ncopy_env = true\n'
     daemon = circusd(watcher("forker", body))
     daemon.wait_pids("forker", 1)
 
@@ -351,3 +355,17 @@ def test_orphans_of_strangers_are_reaped(circusd):
 
     wait_for(lambda: len(daemon.family()) == 1)
     wait_for(lambda: not zombies())
+
+
+def test_workers_keep_the_limit_of_descriptors_that_circusd_was_given(circusd):
+    """circusd raises its own: a descriptor per worker is more than the usual 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(777, soft), hard))
+    try:
+        daemon = circusd(watcher("web") + watcher("own", rlimit_nofile=333))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    (web,), (own,) = daemon.wait_pids("web", 1), daemon.wait_pids("own", 1)
+    assert resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    assert resource.prlimit(web, resource.RLIMIT_NOFILE) == (min(777, soft), hard)
+    assert resource.prlimit(own, resource.RLIMIT_NOFILE) == (333, 333)

@@ -114,6 +114,14 @@ def test_backlog_nodelay_and_blocking_change_live(table: SocketTable):
     assert table["web"].sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) == 0
 
 
+def test_what_a_worker_set_on_a_shared_socket_outlives_a_reload(table: SocketTable):
+    table.open_all([tcp("web")])
+    os.set_blocking(table["web"].fileno(), True)  # as some servers do; all holders share the flag
+    table.apply([tcp("web"), tcp("new")])
+    table.apply([tcp("web", backlog=9), tcp("new")])
+    assert os.get_blocking(table["web"].fileno())
+
+
 def test_another_spelling_of_the_same_address_is_no_change(table: SocketTable):
     table.open_all([tcp("web")])
     fd, port = table["web"].fileno(), table["web"].port

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 
 class Stats(Command):
-    """Show the resources that processes use: of all watchers, of one, or of one process.
+    """Show the resources that processes use.
 
-    A line holds pid, command, user, nice value, resident and virtual memory, CPU and memory in
-    percent, and CPU time; the process's own children follow it, indented.
+    Those of all watchers, of one, or one process. A line holds pid, command, user, nice value,
+    resident and virtual memory, CPU and memory in percent, and CPU time; the process's own
+    children follow it, indented.
     """
 
     name = "stats"

@@ -45,7 +45,9 @@ def check_options(options: Any, *, adding: bool) -> dict[str, Any]:
         raise MessageError("'options' property should be an object")
     table = options_of(WatcherSpec)
     checked = {}
-    for key, value in options.items():
+    for key, given in options.items():
+        fewer_than_none = key == "numprocesses" and type(given) is int and given < 0
+        value = 0 if fewer_than_none else given
         option = table.get(key)
         if option is not None and (option.in_add if adding else option.in_set):
             if value is not None or option.default not in (None, ""):
@@ -57,8 +59,6 @@ def check_options(options: Any, *, adding: bool) -> dict[str, Any]:
             raise MessageError(f"unknown key '{key[:_SHOWN]}'")
         check_text(key, value)
         checked[key] = value
-    if isinstance(checked.get("numprocesses"), int):
-        checked["numprocesses"] = max(0, checked["numprocesses"])
     return checked
 
 
