@@ -11,7 +11,9 @@ import sys
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-SOURCES = ["circus/_speedups/compiled.pyx", "circus/_speedups/spawn_child.c"]
+FOLDER = "circus/_speedups"
+SOURCES = [f"{FOLDER}/{name}" for name in ("compiled.pyx", "spawn_child.c", "children.c")]
+HEADERS = [f"{FOLDER}/{name}" for name in ("spawn_child.h", "children.h")]
 REQUIRED = os.environ.get("CIRCUS_REQUIRE_SPEEDUPS") == "1"
 
 
@@ -33,7 +35,7 @@ class BuildSpeedups(build_ext):
             give_up(error)
 
     def get_source_files(self) -> list[str]:
-        return [*SOURCES, "circus/_speedups/spawn_child.h"]
+        return [*SOURCES, *HEADERS]
 
 
 def speedups() -> list[Extension]:
@@ -46,8 +48,8 @@ def speedups() -> list[Extension]:
     extension = Extension(
         "circus._speedups.compiled",
         SOURCES,
-        include_dirs=["circus/_speedups"],
-        depends=["circus/_speedups/spawn_child.h"],
+        include_dirs=[FOLDER],
+        depends=HEADERS,
     )
     try:
         from Cython.Build import cythonize

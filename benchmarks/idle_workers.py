@@ -34,8 +34,6 @@ MANAGERS: Final[tuple[type[Manager], ...]] = (
     Supervisord,
     Circus019,
 )
-SETTLE: Final = 1.5
-"""Seconds between the last start and the first measurement of an idle manager."""
 
 
 @dataclass(slots=True)
@@ -68,6 +66,9 @@ def arguments(args: list[str]) -> argparse.Namespace:
     parser.add_argument("--workers", type=int, help="how many workers each manager runs")
     parser.add_argument("--rounds", type=int, help="how often each manager is measured")
     parser.add_argument("--idle", type=float, help="seconds over which idle CPU is measured")
+    parser.add_argument(
+        "--settle", type=float, default=1.5, help="seconds between the last start and idling"
+    )
     parser.add_argument("--kills", type=int, help="workers killed per round")
     parser.add_argument("--only", help=f"names with commas between, of: {names}")
     parser.add_argument("--json", metavar="FILE", help="write all figures there; - for stdout")
@@ -84,7 +85,7 @@ def arguments(args: list[str]) -> argparse.Namespace:
     return chosen
 
 
-def warm_up(manager: Manager, directory: Path) -> Row:
+def warm_up(manager: Manager, directory: Path, settle: float) -> Row:
     """Prepare *manager* and run it twice with one worker.
 
     The first run warms the caches (a first import compiles, and leaves a larger heap), the second
@@ -92,10 +93,10 @@ def warm_up(manager: Manager, directory: Path) -> Row:
     """
     manager.prepare(directory)
     row = Row(manager)
-    for settle in (0.0, SETTLE):
+    for pause in (0.0, settle):
         with session(manager, 1, directory) as running:
             running.wait_running()
-            time.sleep(settle)
+            time.sleep(pause)
             running.measure_memory()
             manager.verify(directory / "run", 1)
             running.stop()
@@ -107,7 +108,7 @@ def measure(row: Row, directory: Path, options: argparse.Namespace, number: int)
     """Run one round of one manager."""
     with session(row.manager, options.workers, directory) as running:
         running.wait_running()
-        time.sleep(SETTLE)
+        time.sleep(options.settle)
         running.measure_memory()
         running.measure_idle(options.idle)
         running.measure_respawn(options.kills, seed=number)
@@ -122,7 +123,7 @@ def collect(directory: Path, options: argparse.Namespace) -> tuple[list[Row], li
     for kind in MANAGERS:
         if options.only is None or kind.name in options.only:
             try:
-                rows.append(warm_up(kind(), directory))
+                rows.append(warm_up(kind(), directory, options.settle))
             except (Unavailable, Failed, OSError, RuntimeError) as error:
                 gone.append(f"{kind.name}: left out: {error}")
     for number in range(options.rounds):

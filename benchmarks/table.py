@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 
 def render(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -29,5 +30,4 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the smallest of *values* that at least *share* (0 to 1) of them do not pass."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -int(-share * len(ordered) // 1) - 1))]
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]

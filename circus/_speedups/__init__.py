@@ -31,8 +31,8 @@ def _is_compiled() -> bool:
 BACKEND: Final = "compiled" if _is_compiled() else "pure"
 
 if BACKEND == "compiled":
-    from circus._speedups.compiled import reserve, spawn
+    from circus._speedups.compiled import children, reserve, spawn
 else:
-    from circus._speedups.pure import reserve, spawn
+    from circus._speedups.pure import children, reserve, spawn
 
-__all__ = ["BACKEND", "STEPS", "Rlimit", "SpawnStepError", "reserve", "spawn"]
+__all__ = ["BACKEND", "STEPS", "Rlimit", "SpawnStepError", "children", "reserve", "spawn"]

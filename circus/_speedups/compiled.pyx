@@ -1,5 +1,5 @@
 # cython: language_level=3, embedsignature=True
-"""Start a program by way of spawn_child.c. Same contract as the module pure; Linux only."""
+"""Start programs (spawn_child.c), find children (children.c). The contract of pure; Linux only."""
 
 from cpython.bytes cimport PyBytes_AsStringAndSize
 from libc.stdlib cimport free, malloc
@@ -37,6 +37,14 @@ cdef extern from "spawn_child.h" nogil:
     void circus_pretend_old_kernel(int old)
 
 
+cdef extern from "children.h" nogil:
+    long circus_children(int pid, int* out, long room)
+
+
+cdef enum:
+    FEW = 64  # children for which no memory is asked
+
+
 cdef char** point(tuple items, char** out) except NULL:
     """Write a pointer to each of *items* and a NULL; return the place behind. They keep their owner."""
     cdef char* text
@@ -54,6 +62,11 @@ cdef void* room(size_t count, size_t size) except NULL:
     if memory is NULL:
         raise MemoryError
     return memory
+
+
+cdef int* integers(long count) except NULL:
+    """Memory for *count* integers; the caller frees it."""
+    return <int*>room(count, sizeof(int))
 
 
 def spawn(
@@ -131,7 +144,10 @@ def spawn(
 def reserve():
     """Return a descriptor that is /dev/null, low if called early, close-on-exec; never close it.
 
-    The first call also reserves the three low descriptors through which stdio goes to children.
+    The first call also reserves the three low descriptors through which stdio goes to children,
+    and lets our descriptor table grow, so that it need not later, when threads share it and each
+    doubling takes milliseconds. Call it before there are threads, and after raising the limit on
+    descriptors.
     """
     cdef int fd = circus_reserve()
     if fd < 0:
@@ -142,3 +158,30 @@ def reserve():
 def pretend_old_kernel(bint old):
     """For tests: behave as on a kernel that has neither close_range(2) nor CLONE_PIDFD."""
     circus_pretend_old_kernel(old)
+
+
+def children(pids):
+    """Return the direct children of each of *pids*. circus._speedups.kin tells the contract."""
+    cdef int few[FEW]
+    cdef int* found
+    cdef long count, room, i
+    cdef int pid
+    cdef list all_found = []
+    for pid in pids:
+        found, room = few, FEW
+        try:
+            with nogil:
+                count = circus_children(pid, found, room)
+            while count > room:  # and more may be born meanwhile
+                if found is not few:
+                    free(found)
+                    found = few
+                room = 2 * count
+                found = integers(room)
+                with nogil:
+                    count = circus_children(pid, found, room)
+            all_found.append(tuple([found[i] for i in range(count)]))
+        finally:
+            if found is not few:
+                free(found)
+    return all_found

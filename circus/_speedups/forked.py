@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 from circus._speedups.contract import STEPS, Rlimit, SpawnStepError
 
 _FAILURE: Final = struct.Struct("=iii")  # errno, number of the step, index
+_SIGNALS: Final = frozenset(signal.valid_signals())
 _UNTOUCHABLE: Final = frozenset({signal.SIGKILL, signal.SIGSTOP})
 
 
@@ -74,7 +75,7 @@ def fork_and_exec(request: Request) -> int:
 
 
 def _fork(request: Request, writer: int) -> int:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         with warnings.catch_warnings():  # "multi-threaded": but this child goes straight to exec
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -183,7 +184,7 @@ def _set_limit(number: int, soft: int, hard: int) -> None:
 
 
 def _default_signals() -> None:
-    for signum in signal.valid_signals() - _UNTOUCHABLE:
+    for signum in _SIGNALS - _UNTOUCHABLE:
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 

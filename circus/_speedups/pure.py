@@ -7,7 +7,10 @@ signal masks and ignored signals, which subprocess would hand on.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -17,11 +20,16 @@ from typing import Final
 
 from circus._speedups.contract import Rlimit, SpawnStepError, check_request
 from circus._speedups.forked import Request, fork_and_exec
+from circus._speedups.kin import children
+
+__all__ = ["children", "reserve", "spawn"]
 
 _NEXT_PATH: Final = (ENOENT, ENOTDIR, EACCES)  # give way to the next path
 _RESTORED: Final = frozenset(  # what subprocess sets back to the default by itself
     getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name)
 )
+_HANDED_ON: Final = tuple(signal.valid_signals() - _RESTORED)
+_GROWN: Final = 32768
 _null_fd = -1
 
 
@@ -82,25 +90,37 @@ def spawn(
 
 
 def reserve() -> int:
-    """Return a descriptor that is /dev/null, low if called early, close-on-exec; never close it."""
+    """Return a descriptor that is /dev/null, low if called early, close-on-exec; never close it.
+
+    The first call also lets our descriptor table grow, so that it need not later, when threads
+    share it and each doubling takes milliseconds. Call it before there are threads, and after
+    raising the limit on descriptors.
+    """
     global _null_fd
     if not _is_null_device(_null_fd):
+        first = _null_fd < 0
         try:
             opened = os.open(os.devnull, os.O_RDWR)
-            _null_fd = opened if opened > 2 else _lift(opened)
+            _null_fd = opened if opened > 2 else _move(opened, 3)
         except OSError as error:
             raise SpawnStepError(error.errno or 0, "descriptors") from None
+        if first:
+            _grow_table()
     return _null_fd
 
 
-def _lift(low: int) -> int:
-    """Move a descriptor that took the place of our stdin, stdout or stderr."""
-    import fcntl
-
+def _move(fd: int, lowest: int) -> int:
     try:
-        return fcntl.fcntl(low, fcntl.F_DUPFD_CLOEXEC, 3)
+        return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, lowest)
     finally:
-        os.close(low)
+        os.close(fd)
+
+
+def _grow_table() -> None:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    last = _GROWN if limit == resource.RLIM_INFINITY else min(limit, _GROWN)
+    with contextlib.suppress(OSError):  # it grows later, then
+        os.close(fcntl.fcntl(_null_fd, fcntl.F_DUPFD_CLOEXEC, last - 1))
 
 
 def _is_null_device(fd: int) -> bool:
@@ -135,11 +155,7 @@ def _needs_fork(request: Request) -> bool:
         or request.gid >= 0
         or request.groups is not None
         or signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        or any(
-            signal.getsignal(signum) is signal.SIG_IGN
-            for signum in signal.valid_signals()
-            if signum not in _RESTORED
-        )
+        or any(signal.getsignal(signum) is signal.SIG_IGN for signum in _HANDED_ON)
     )
 
 

@@ -67,6 +67,7 @@
 
 enum {
     STACK_SIZE = 64 * 1024,
+    GROWN = 32768,
     LOW = 64, /* a table of up to this many descriptors lives inside the kernel's own structure */
     SIGSET_BYTES = _NSIG / 8,
     NO_CLOSE_RANGE = -1, /* a step of its own: not an error, but a reason to try the other way */
@@ -292,6 +293,19 @@ static int take_all(void)
     return error;
 }
 
+/* Let our own table grow now, while nobody shares it. Later each doubling would wait for an RCU grace
+ * period, which is milliseconds, since threads share it, and a child does while it gets its pidfd. */
+static void grow_table(void)
+{
+    struct rlimit limit;
+    int last = GROWN - 1;
+
+    if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < GROWN)
+        last = (int)limit.rlim_cur - 1;
+    if ((last = fcntl(null_fd, F_DUPFD_CLOEXEC, last)) >= 0)
+        close(last);
+}
+
 static int point(int source, int slot)
 {
     int result;
@@ -410,10 +424,13 @@ int circus_spawn(struct circus_spawn *s)
 
 int circus_reserve(void)
 {
+    static int grown;
     int error;
 
     pthread_mutex_lock(&turn);
     error = take_all();
+    if (!error && !grown++)
+        grow_table();
     pthread_mutex_unlock(&turn);
     return error ? error : null_fd;
 }

@@ -48,7 +48,8 @@ struct circus_spawn {
 /* Returns 0 and sets pid and pidfd, or returns an errno and sets step and index. Needs no GIL. */
 int circus_spawn(struct circus_spawn *spawn);
 
-/* Makes sure that the low descriptors are there. Returns the one that is /dev/null, or -errno. */
+/* Makes sure that the low descriptors are there, and once that our table need not grow soon.
+ * Returns the descriptor that is /dev/null, or -errno. */
 int circus_reserve(void);
 
 /* For tests: behave as on a kernel that has neither close_range(2) nor CLONE_PIDFD. */

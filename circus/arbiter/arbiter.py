@@ -41,7 +41,8 @@ class Arbiter:
 
     *changed* is told the lower-case names of watchers that something happened to. *strangers*: it
     owns the whole process, and reaps children that it did not start. *nofile*: the soft and hard
-    limit of descriptors that workers get, where it is not circusd's own.
+    limit of descriptors that workers get, where it is not circusd's own. *read* reads the
+    configuration again; by default, from where *spec* came from.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Arbiter:
         endpoint: str,
         pubsub_endpoint: str,
         strangers: bool = True,
-        strict: bool = False,
+        read: Callable[[], config.Loaded] | None = None,
         nofile: tuple[int, int] | None = None,
     ) -> None:
         self.spec = spec
@@ -68,7 +69,7 @@ class Arbiter:
         self.restarts = 0
         self._publish = publish
         self._changed = changed
-        self._strict = strict
+        self._read = read or self._read_source
         self.engine = Engine(
             loop,
             publish=publish,
@@ -315,14 +316,17 @@ class Arbiter:
     # The end, or the next life
 
     def _read_config(self) -> ArbiterSpec:
-        assert self.spec.source is not None
         try:
-            loaded = config.load(self.spec.source, strict=self._strict)
+            loaded = self._read()
         except ConfigError as exc:
             raise CommandError(f"nothing was changed. {exc}") from exc
         for warning in loaded.warnings:
             log.warning("%s", warning)
         return loaded.spec
+
+    def _read_source(self) -> config.Loaded:
+        assert self.spec.source is not None
+        return config.load(self.spec.source)
 
     def _refuse_while_leaving(self) -> None:
         if self._busy is not None:
@@ -347,7 +351,8 @@ class Arbiter:
         left, stuck = len(watcher.workforce.slots), len(watcher.stuck())
         if left == stuck:
             if stuck:
-                self.exit_code = 1
+                if self._next_life is None:
+                    self.exit_code = 1
                 log.error("leaving watcher=%s pids=%s", watcher.name, self.engine.remains(watcher))
             self._busy.discard(watcher)
             if not self._busy:
@@ -364,11 +369,9 @@ class Arbiter:
         self.roster.release_sockets()
         try:
             self.sockets.apply(spec.sockets)
-        except SocketError as exc:
-            log.error("restart: %s", exc)
-            self.exit_code = 1
-            self.loop.stop()
-            return
+        except SocketError as exc:  # the table holds what it held before
+            log.error("restart: %s. Starting with the configuration from before", exc)
+            spec = self.spec
         self.spec = spec
         self.roster.replace_all(spec.watchers)
         self.begin()

@@ -7,12 +7,14 @@ that embeds circus uses this alone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import zmq
 
 from circus.arbiter.arbiter import Arbiter
 from circus.client.endpoints import default_endpoint, default_pubsub_endpoint
+from circus.config import Loaded
 from circus.control.publisher import EventPublisher
 from circus.control.server import Server
 from circus.loop.loop import Loop
@@ -25,14 +27,14 @@ LINGER: Final = 0.5
 
 
 class Service:
-    """Runs *spec* from open() to close(). *strangers*, *strict* and *nofile*: see Arbiter."""
+    """Runs *spec* from open() to close(). *strangers*, *read* and *nofile*: see Arbiter."""
 
     def __init__(
         self,
         spec: ArbiterSpec,
         *,
         strangers: bool = True,
-        strict: bool = False,
+        read: Callable[[], Loaded] | None = None,
         nofile: tuple[int, int] | None = None,
     ) -> None:
         self.loop = Loop()
@@ -53,7 +55,7 @@ class Service:
             endpoint=spec.endpoint or default_endpoint(),
             pubsub_endpoint=self.publisher.endpoint,
             strangers=strangers,
-            strict=strict,
+            read=read,
             nofile=nofile,
         )
         self.server = Server(

@@ -99,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _load(args: argparse.Namespace) -> Loaded:
+    """Read the file, at the start and again at a reload; flags win over it each time."""
     from dataclasses import replace
 
     from circus.config import load
@@ -135,7 +136,7 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
         _warn_of_missing_parts(spec)
         from circus.arbiter.service import Service
 
-        service = Service(spec, strict=args.strict, nofile=nofile)
+        service = Service(spec, read=lambda: _load(args), nofile=nofile)
         service.open()
     except CircusError as exc:
         if pidfile is not None:

@@ -54,7 +54,7 @@ class Shell:
         """Read and carry out lines until `exit` or the end of input; return the exit status."""
         self._screen.show(f"{PROG} {__version__}")
         with self._line_editing():
-            self.execute("status")
+            self._execute_interruptibly("status")
             while True:
                 try:
                     line = self._read(PROMPT if self._terminal else "")
@@ -66,10 +66,7 @@ class Shell:
                     return OK
                 if line.strip():
                     self._remember(line.strip())
-                try:
-                    self.execute(line)
-                except KeyboardInterrupt:  # ends the command, not the shell
-                    self._screen.complain("interrupted")
+                self._execute_interruptibly(line)
 
     def execute(self, line: str) -> int:
         """Carry out one line; return the exit status that it would have as a command."""
@@ -89,6 +86,13 @@ class Shell:
             return FAILED
         return self._carry_out(invocation)
 
+    def _execute_interruptibly(self, line: str) -> None:
+        """Carry out one line; Ctrl-C ends it, and not the shell."""
+        try:
+            self.execute(line)
+        except KeyboardInterrupt:
+            self._screen.complain("interrupted")
+
     def _carry_out(self, invocation: Invocation) -> int:
         command = invocation.command
         if invocation.flags.help:
@@ -96,14 +100,14 @@ class Shell:
         if command is None:
             self._screen.complain("error: there is no command on this line. Type help")
             return FAILED
-        if command.name == "quit" and not self._confirmed():
-            return OK
         if any(getattr(invocation.flags, name) for name in _WHERE):
             self._screen.complain(
                 f"error: this shell stays with {self._session.endpoint}. "
                 f"Leave it (exit), then start {PROG} for another one"
             )
             return FAILED
+        if command.name == "quit" and not self._confirmed():
+            return OK
         return self._session.run(invocation)
 
     def complete(self, text: str, state: int) -> str | None:

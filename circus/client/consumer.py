@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 
 import zmq
@@ -31,6 +32,8 @@ class CircusConsumer:
         self.keep_context = context is not None
         self.context: Context = context or zmq.Context()
         self.timeout = timeout
+        self._stopping = False
+        self._reader: int | None = None
         self._tunnel: Tunnel | None = None
         if ssh_server is not None:
             self._tunnel = Tunnel(ssh_server, endpoint)
@@ -57,25 +60,31 @@ class CircusConsumer:
 
     def iter_messages(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield events until stop(); closes the consumer when the caller ends the loop."""
-        with self:
-            while not self.pubsub_socket.closed:
-                try:
-                    if not self.pubsub_socket.poll(int(self.timeout * 1000)):
-                        continue
-                    frames = self.pubsub_socket.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
+        self._reader = threading.get_ident()
+        try:
+            while not (self._stopping or self.pubsub_socket.closed):
+                if not self.pubsub_socket.poll(int(self.timeout * 1000)):
                     continue
-                except zmq.ZMQError:
-                    if self.pubsub_socket.closed:
-                        return
-                    raise
+                frames = self.pubsub_socket.recv_multipart()  # a message arrives whole
                 if len(frames) == 2:  # else it is no event
                     yield frames[0], frames[1]
+        finally:
+            self._reader = None
+            self._close()
 
     def stop(self) -> None:
-        """Close the connection. It is harmless to do it twice."""
+        """Close the connection. It is harmless to do it twice, and from another thread.
+
+        Where another thread iterates, that one ends and closes within *timeout* seconds: libzmq's
+        sockets are not to be closed under their reader.
+        """
+        self._stopping = True
+        if self._reader in (None, threading.get_ident()):
+            self._close()
+
+    def _close(self) -> None:
         self.pubsub_socket.close()
         if not self.keep_context:
-            self.context.destroy(linger=0)
+            self.context.term()
         if self._tunnel is not None:
             self._tunnel.close()

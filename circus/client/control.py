@@ -20,6 +20,8 @@ from circus.wire.json_text import dump
 
 Context = zmq.Context[zmq.Socket[bytes]]
 TIMED_OUT: Final = "Timed out."
+_GRACE: Final = 1.0
+"""Seconds beyond its deadline that a call may take to notice it."""
 
 
 class CircusClient:
@@ -68,8 +70,13 @@ class CircusClient:
         self.stop()
 
     def stop(self) -> None:
-        """Close the connection. It is harmless to do it twice."""
-        self.socket.close()
+        """Close the connection, once a call of another thread is over. Twice is harmless."""
+        locked = self._lock.acquire(timeout=self.timeout + _GRACE)
+        try:
+            self.socket.close()
+        finally:
+            if locked:
+                self._lock.release()
         if self._tunnel is not None:
             self._tunnel.close()
 

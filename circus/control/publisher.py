@@ -1,12 +1,12 @@
 """The event endpoint of circusd: an XPUB on the loop that knows who is subscribed to what.
 
 Where nobody listens nothing is made: the body of an event is asked for only when a subscription
-matches its topic. What a slow subscriber has no room for is dropped for that one, and counted.
+matches its topic. What a slow subscriber has no room for is dropped for that one only, and it is
+counted that this happened.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -15,8 +15,6 @@ import zmq
 from circus.control.api import Loop
 from circus.control.endpoint import Binding, bind, find_account
 from circus.wire.events import encode_event
-
-log = logging.getLogger(__name__)
 
 HIGH_WATER_MARK: Final = 10_000
 """Messages per subscriber that libzmq keeps."""
@@ -47,8 +45,9 @@ class EventPublisher:
         self.endpoint = endpoint
         """Where subscribers reach it; after open() with the real port."""
         self.published = 0
-        self.dropped = 0
-        """Events that at least one subscriber had no room for."""
+        self.overflows = 0
+        """Times that a subscriber's queue was full. What that one misses until it has read again,
+        the event at hand included, is dropped; libzmq does not tell how much."""
 
         self._loop = loop
         self._context = context
@@ -120,7 +119,7 @@ class EventPublisher:
         try:
             sock.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
-            self.dropped += 1
+            self.overflows += 1
             self._send_to_those_with_room(sock, frames)
         self.published += 1
         if int(sock.getsockopt(zmq.EVENTS)) & zmq.POLLIN:  # sending may have taken the edge

@@ -11,12 +11,13 @@ BUCKETS: Final = tuple(0.0001 * 2**power for power in range(16))
 class Lag:
     """A histogram of the turns' lengths: while a turn lasts, nobody else is served."""
 
-    __slots__ = ("counts", "longest", "slowest", "turns")
+    __slots__ = ("blamed", "counts", "longest", "slowest", "turns")
 
     def __init__(self) -> None:
         self.turns = 0
         self.longest = 0.0
-        self.slowest = ""  # the callback that took longest, for people
+        self.blamed = 0.0
+        self.slowest = ""  # the callback that took longest, blamed seconds: for people
         self.counts = [0] * (len(BUCKETS) + 1)
 
     def record(self, seconds: float) -> None:
@@ -29,6 +30,12 @@ class Lag:
             index += 1
         self.counts[index] += 1
         self.longest = max(self.longest, seconds)
+
+    def blame(self, seconds: float, callback: object) -> None:
+        """Remember a callback that took long, if none took longer."""
+        if seconds > self.blamed:
+            self.blamed = seconds
+            self.slowest = getattr(callback, "__qualname__", repr(callback))
 
     def quantile(self, share: float) -> float:
         """Return the bucket bound below which *share* (0 to 1) of the turns lie, in seconds."""

@@ -19,7 +19,7 @@ from circus.loop.timers import Timer, Timers
 log = logging.getLogger(__name__)
 
 MAX_SLEEP: Final = 3600.0
-EVENTS_PER_TURN: Final = 128
+EVENTS_PER_TURN: Final = 64
 """Ready descriptors handled before timers and calls get their turn again."""
 SLOW_CALLBACK: Final = 0.01
 
@@ -64,8 +64,10 @@ class Loop:
     def unwatch(self, fd: int) -> None:
         """Stop watching *fd*; harmless when nobody does."""
         if self._handlers.pop(fd, None) is not None:
-            with contextlib.suppress(OSError, KeyError, ValueError):  # it was closed before
+            try:
                 self._poller.unregister(fd)
+            except (OSError, KeyError, ValueError):
+                pass  # it was closed before
 
     @property
     def watched(self) -> int:
@@ -136,30 +138,31 @@ class Loop:
             idle = self._timers.next_deadline() - self.time()
             timeout = max(0.0, min(idle, timeout, MAX_SLEEP))
         ready = self._poller.poll(timeout, EVENTS_PER_TURN)
-        began = self.time()
+        began = now = self.time()
         for fd, mask in ready:
             handler = self._handlers.get(fd)  # an earlier handler may have unwatched it
             if handler is not None:
-                self._guard(handler[0], fd, mask)
-        for timer in self._timers.due(self.time()):
+                now = self._guard(now, handler[0], fd, mask)
+        for timer in self._timers.due(now):
             if not timer.cancelled:  # an earlier callback may have cancelled it
-                self._guard(timer.callback)
+                now = self._guard(now, timer.callback)
         for _ in range(len(self._others)):
-            self._guard(self._others.popleft())
+            now = self._guard(now, self._others.popleft())
         for _ in range(len(self._soon)):
-            self._guard(self._soon.popleft())
-        self.lag.record(self.time() - began)
+            now = self._guard(now, self._soon.popleft())
+        self.lag.record(now - began)
 
-    def _guard(self, callback: Callable[..., None], *args: int) -> None:
-        began = self.time()
+    def _guard(self, began: float, callback: Callable[..., None], *args: int) -> float:
+        """Call, at the moment *began*; return the moment it ended."""
         try:
             callback(*args)
         except Exception:
             self.errors += 1
             log.exception("callback failed callback=%r", callback)
-        took = self.time() - began
-        if took > SLOW_CALLBACK and took >= self.lag.longest:
-            self.lag.slowest = getattr(callback, "__qualname__", repr(callback))
+        now = self.time()
+        if now - began > SLOW_CALLBACK:
+            self.lag.blame(now - began, callback)
+        return now
 
     def close(self) -> None:
         """Give up every descriptor of the loop's own."""

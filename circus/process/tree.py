@@ -8,12 +8,19 @@ machine, is only the fallback. Elsewhere psutil answers.
 from __future__ import annotations
 
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, NamedTuple
+
+from circus import _speedups
 
 _HAS_PROC: Final = os.path.exists("/proc/self/stat")
 _HAS_CHILDREN: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
-_LINKS_OF_ONE: Final = 3
+
+
+_MANY: Final = 32
+_LISTING_PAYS: Final = 16
+"""A listing pays when it serves at least one in so many of the workers."""
 
 
 class Ref(NamedTuple):
@@ -73,18 +80,7 @@ def is_alive(process: Ref) -> bool:
 def children(pid: int) -> list[int]:
     """Return the pids of the direct children of *pid*, of all its threads."""
     if _HAS_CHILDREN:
-        found: list[int] = []
-        try:
-            # A directory's links are "." and ".." and one for each thread.
-            alone = os.stat(f"/proc/{pid}/task").st_nlink == _LINKS_OF_ONE
-            threads = (str(pid),) if alone else os.listdir(f"/proc/{pid}/task")
-        except OSError:
-            return found
-        for thread in threads:
-            data = _read(f"/proc/{pid}/task/{thread}/children")
-            if data:
-                found.extend(map(int, data.split()))
-        return found
+        return list(_speedups.children((pid,))[0])
     if _HAS_PROC:
         return _scan().get(pid, [])
     import psutil
@@ -106,12 +102,68 @@ def _scan() -> dict[int, list[int]]:
     return found
 
 
+def families(pids: Sequence[int], workers: Collection[int]) -> list[list[Ref]]:
+    """Return what descends from each of *pids*; *workers* are all pids that are known to be ours.
+
+    The first look into the directory of a process costs 25 microseconds, and 10 more when it is
+    reaped; a mere listing of /proc costs a tenth of that for every process of the machine. So where
+    most workers are asked for, all of /proc is listed and only strangers are looked at.
+    """
+    if _HAS_PROC and len(pids) >= _MANY and len(pids) * _LISTING_PAYS >= len(workers):
+        return _census(pids, workers)
+    if _HAS_CHILDREN:
+        return [_with_descendants(born) if born else [] for born in _speedups.children(pids)]
+    return [_with_descendants(children(pid)) for pid in pids]
+
+
+def _census(roots: Sequence[int], workers: Collection[int]) -> list[list[Ref]]:
+    """The same from one listing of /proc: by parents, and by the sessions that the roots lead."""
+    found: dict[int, list[Ref]] = {root: [] for root in roots}
+    strangers: dict[int, tuple[int, Ref]] = {}
+    for pid in _others(workers):
+        fields = _stat(pid)
+        if len(fields) >= 20 and fields[0] not in (b"Z", b"X"):
+            strangers[pid] = (int(fields[1]), Ref(pid, int(fields[19])))
+    for pid, (parent, process) in strangers.items():
+        root, seen = parent, {pid}
+        while root in strangers and root not in seen:  # a pid may be used again meanwhile
+            seen.add(root)
+            root = strangers[root][0]
+        if root not in found:
+            root = _session(pid)
+        if root in found:
+            found[root].append(process)
+    return [found[root] for root in roots]
+
+
+def _others(workers: Collection[int]) -> Iterator[int]:
+    """Yield the processes that are neither workers nor this one nor threads of the kernel."""
+    own = os.getpid()
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            pid = int(entry)
+            if pid not in workers and pid != own and _session(pid) > 0:
+                yield pid
+
+
+def _session(pid: int) -> int:
+    """Return the session of a process: 0 for the kernel's own, -1 when it is gone."""
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return -1
+
+
 def descendants(pid: int) -> list[Ref]:
     """Return all that descend from *pid*, parents before their children."""
+    return _with_descendants(children(pid))
+
+
+def _with_descendants(born: Sequence[int]) -> list[Ref]:
     found: dict[int, Ref] = {}
-    queue = children(pid)
+    queue = deque(born)
     while queue:
-        child = queue.pop(0)
+        child = queue.popleft()
         if child in found:
             continue
         process = ref(child)

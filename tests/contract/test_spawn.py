@@ -362,6 +362,22 @@ def test_reserve_gives_one_null_device_that_closes_on_exec(backend):
     assert not os.get_inheritable(fd)
 
 
+@pytest.mark.parametrize("name", ["compiled", "pure"])
+def test_reserve_makes_room_for_many_descriptors_at_once(name):
+    """Later, with threads, each doubling of the table would hold us up for milliseconds."""
+    script = f"""if True:
+        import resource
+        from circus._speedups import {name} as backend
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        soft = 4096 if hard == -1 else min(hard, 4096)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        backend.reserve()
+        status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+        assert int(status["FDSize"]) >= soft, status["FDSize"]
+    """
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=PATIENCE)
+
+
 def test_somebody_who_closes_our_reserved_descriptors_keeps_what_he_opens_instead(tmp_path):
     script = """if True:
         import os, sys

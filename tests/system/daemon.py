@@ -19,6 +19,9 @@ DEADLINE = 20.0
 
 MARK = "CIRCUS_TEST_MARK"
 
+CIRCUSD = (sys.executable, "-m", "circus.cli.circusd")
+"""The words that run it."""
+
 
 def wait_for(condition, what="it", seconds=DEADLINE):
     """Return the first true answer of *condition*; fail when there is none in time."""
@@ -39,9 +42,23 @@ def alive(pid):
 
 
 class Daemon:
-    """One circusd on a configuration text; every process it starts carries a mark."""
+    """One circusd on a configuration text; every process it starts carries a mark.
 
-    def __init__(self, folder: Path, text: str, *, suffix="toml", pure=False, args=(), env=None):
+    *program*: the words that run it, in place of CIRCUSD; *popen*: what else Popen is told.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        text: str,
+        *,
+        suffix="toml",
+        pure=False,
+        args=(),
+        env=None,
+        program=CIRCUSD,
+        **popen,
+    ):
         self.folder = folder
         self.mark = uuid.uuid4().hex
         self.endpoint = f"ipc://{folder}/c"
@@ -55,11 +72,12 @@ class Daemon:
         environ.update(env or {})
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "circus.cli.circusd", *args, str(self.config)],
+                [*program, *args, str(self.config)],
                 stdout=log,
                 stderr=log,
                 env=environ,
                 cwd=os.environ.get("PWD"),
+                **popen,
             )
         self.pid = self.process.pid
 

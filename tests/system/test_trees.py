@@ -73,6 +73,31 @@ def test_descendants_of_all_threads_and_levels_are_found():
         process.stdout.close()
 
 
+def test_many_families_at_once_are_the_same_as_one_by_one():
+    """One listing of /proc: by parents, and by sessions where the parent is gone."""
+    shells = [
+        python("import subprocess; subprocess.Popen(['sleep', '60']); " + SAY) for _ in range(3)
+    ]
+    orphan = python(
+        "import subprocess; subprocess.run(['sh', '-c', 'sleep 60 & sleep 61 &']); " + SAY
+    )
+    quiet = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(40)]
+    processes = [*shells, orphan, *quiet]
+    try:
+        pids = [process.pid for process in processes]
+        found = tree.families(pids, pids)
+        assert found[:3] == [tree.descendants(pid) for pid in pids[:3]]
+        assert len(found[3]) == 2, "its parent is gone, its session is not"
+        assert not any(found[4:])
+        assert tree.families(pids[:3], pids) == found[:3], "the few are asked one by one"
+    finally:
+        for process in processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            if process.stdout:
+                process.stdout.close()
+
+
 def test_a_ref_tells_a_recycled_pid_apart():
     mine = tree.ref(os.getpid())
     assert mine is not None

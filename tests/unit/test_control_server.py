@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import pwd
 import socket
 
 import pytest
@@ -276,8 +277,40 @@ def test_libzmq_tells_who_an_ipc_client_is_even_if_it_says_otherwise(control, sh
         liar.settimeout(5)
         liar.connect(f"{short_path}/peer.sock")
         liar.sendall(b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 32))
+        greeting = b""
+        while len(greeting) < 64:
+            greeting += liar.recv(64 - len(greeting))
         liar.sendall(bytes([4, len(ready)]) + ready + b"\x00\x02{}")
         assert router.poll(5000)
         frame = router.recv_multipart(copy=False)[-1]
         uid = frame.get("Peer-Address").split(":")[1]
     assert int(uid) == os.geteuid()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
+def test_the_endpoint_owner_is_known_by_its_uid(short_path):
+    """Another user was let in: it may ask, but not gain rights; the kernel tells who it is."""
+    os.chmod(short_path, 0o755)
+    endpoint = f"ipc://{short_path}/d/c.sock"
+    with rig(web_arbiter(), endpoint, endpoint_owner="nobody") as control:
+        cmd = {"name": "web", "options": {"cmd": "id"}}
+        own = control.client()
+        assert control.call(own, "set", **cmd)["status"] == "ok"
+        try:
+            os.seteuid(pwd.getpwnam("nobody").pw_uid)
+            client = control.client()
+            assert control.call(client, "stop")["status"] == "ok"
+            refused = control.call(client, "set", **cmd)
+            environment = control.call(client, "get", name="web", keys=["env"])
+        finally:
+            os.seteuid(0)
+        assert refused["reason"].startswith("endpoint_owner may not set 'cmd'")
+        assert environment["options"]["env"]["PORT"] == "(hidden)"
+
+
+def test_over_tcp_nobody_is_known():
+    with rig(web_arbiter(), "tcp://127.0.0.1:*", endpoint_owner="nobody") as control:
+        client = control.client()
+        assert control.call(client, "list")["status"] == "ok"
+        refused = control.call(client, "set", name="web", options={"uid": 0})
+        assert refused["reason"] == "endpoint_owner may not set 'uid'"

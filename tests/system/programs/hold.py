@@ -1,0 +1,5 @@
+"""Do nothing, with whatever arguments."""
+
+import signal
+
+signal.pause()
