@@ -45,7 +45,7 @@ $(BIN)/python:
 $(VENV)/.installed: pyproject.toml $(EXTENSION) | $(BIN)/python
 	@echo "==> installing circus and building its extension"
 	@$(PIP) install 'setuptools>=77' 'Cython>=3.1'
-	@$(PIP) install --no-build-isolation --editable .
+	@$(PIP) install --no-build-isolation --config-settings editable_mode=compat --editable .
 	@$(BIN)/python -c 'import circus._speedups as s; s.BACKEND == "compiled" or print( \
 		"==> no extension could be built (is there a C compiler?): running in pure Python,", \
 		"which does the same at a higher cost")'
@@ -53,7 +53,7 @@ $(VENV)/.installed: pyproject.toml $(EXTENSION) | $(BIN)/python
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.installed
 	@echo "==> installing the development tools"
-	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@$(PIP) install --no-build-isolation --config-settings editable_mode=compat --editable '.[dev]'
 	@touch $@
 
 install: $(VENV)/.installed

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,6 +24,29 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("circus")
+
+
+def pytest_configure() -> None:
+    """Undo what whoever started the tests chose to ignore: every child would inherit it.
+
+    Shells ignore SIGINT in what they start in the background, nohup ignores SIGHUP, and make leaves
+    the two signals ignored that the C library keeps for itself, which only the kernel can be told.
+    """
+    for signum in (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(signum) is signal.SIG_IGN:
+            usual = signal.default_int_handler if signum == signal.SIGINT else signal.SIG_DFL
+            signal.signal(signum, usual)
+    rt_sigaction = {"x86_64": 13, "aarch64": 134}.get(os.uname().machine)
+    if sys.platform == "linux" and rt_sigaction is not None:
+        libc = ctypes.CDLL(None)
+        default = bytes(32)  # SIG_DFL, no flags, no mask
+        for number in (32, 33):
+            now = ctypes.create_string_buffer(32)
+            libc.syscall(rt_sigaction, number, None, now, 8)
+            # Not where the C library has put its handler already: it needs that for its threads.
+            if int.from_bytes(now.raw[:8], sys.byteorder) == signal.SIG_IGN:
+                libc.syscall(rt_sigaction, number, default, None, 8)
+
 
 LEFTOVER_GRACE = 2.0
 """Seconds that the last children of a test run have to be gone in."""

@@ -187,6 +187,9 @@ class Arbiter:
                     self.roster.stop([watcher])
             watchers = [watcher for watcher in watchers if watcher.spec.autostart]
         for watcher in watchers:
+            if watcher.spec.on_demand and not watcher.wanted.running:
+                self.roster.start(watcher)
+                continue
             watcher.restart(self.loop.time())
             self.engine.mark(watcher)
         return self._operations.replaced(watchers, told=len(names) == 1)

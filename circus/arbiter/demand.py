@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Iterable
 
 from circus.arbiter.watcher import Watcher
+from circus.core.backoff import delay, failures_after
 from circus.loop.loop import Loop
 from circus.model.specs import WatcherSpec
 from circus.process.command import sockets_mentioned
@@ -25,6 +27,7 @@ class Demand:
         self._loop = loop
         self._wanted = wanted
         self._watchers: dict[int, set[Watcher]] = {}
+        self._calls: dict[Watcher, tuple[float, int]] = {}  # the last one, quick ones in a row
 
     def arm(self, watcher: Watcher, fds: Iterable[int]) -> None:
         """Wait for a connection on one of *fds*."""
@@ -32,8 +35,24 @@ class Demand:
             self._watchers.setdefault(fd, set()).add(watcher)
             self._loop.watch(fd, self._readable)
 
+    def pause(self, watcher: Watcher) -> float:
+        """Return the seconds for which *watcher*, whose processes all ended, is not called again.
+
+        It may have left its connection unanswered: without a pause it would be started again and
+        again.
+        """
+        now = self._loop.time()
+        called_at, quick = self._calls.get(watcher, (now, 0))
+        quick = failures_after(watcher.spec, quick, now - called_at)
+        self._calls[watcher] = (now, quick)
+        return delay(watcher.spec, quick, random.random(), clean=True)
+
     def cancel(self, watcher: Watcher) -> None:
-        """Wait no longer."""
+        """Wait no longer, and forget how it went so far."""
+        self._calls.pop(watcher, None)
+        self._disarm(watcher)
+
+    def _disarm(self, watcher: Watcher) -> None:
         for fd, waiting in list(self._watchers.items()):
             waiting.discard(watcher)
             if not waiting:
@@ -51,5 +70,7 @@ class Demand:
 
     def _readable(self, fd: int, mask: int) -> None:
         for watcher in list(self._watchers.get(fd, ())):
-            self.cancel(watcher)
+            self._disarm(watcher)
+            quick = self._calls.get(watcher, (0.0, 0))[1]
+            self._calls[watcher] = (self._loop.time(), quick)
             self._wanted(watcher)

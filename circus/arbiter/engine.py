@@ -383,7 +383,7 @@ class Engine:
             hard = slot.state in (State.KILLING, State.STUCK)
             self._sweep(watcher, slot, signal.SIGKILL if hard else gentle)
         else:
-            self._clear(slot)
+            self._stop_signals.pop(slot, None)
         self._event(watcher, Happening.REAP, process_pid=pid, exit_code=code)
         self.mark(watcher)
 

@@ -64,26 +64,27 @@ class Reconfiguration:
                     f"nothing was changed. A watcher called {spec.name} was added at run time: "
                     f"remove it first (circusctl rm {spec.name}), or give the new one another name"
                 )
-        moved = self._change_sockets()
-        _log(self._difference)
-        removed = [self._roster.get(name) for name in self._difference.removed]
-        leaving = [watcher for watcher in removed if watcher is not None]
-        for watcher in leaving:
-            self._roster.depart(watcher, nostop=False)
-        touched = self._change_watchers(moved, now)
-        self.added = self._roster.take_in(self._difference.added)
+        waiting = self._roster.release_sockets()
+        try:
+            moved = self._change_sockets()
+            _log(self._difference)
+            removed = [self._roster.get(name) for name in self._difference.removed]
+            leaving = [watcher for watcher in removed if watcher is not None]
+            for watcher in leaving:
+                self._roster.depart(watcher, nostop=False)
+            touched = self._change_watchers(moved, now)
+            self.added = self._roster.take_in(self._difference.added)
+        finally:
+            for watcher in waiting:
+                self._roster.await_demand(watcher)
         return touched, leaving
 
     def _change_sockets(self) -> frozenset[str]:
         """Bind and close; return the names whose descriptors are new."""
-        waiting = self._roster.release_sockets()
         try:
             plan = self._sockets.apply(self._new.sockets)
         except SocketError as exc:
             raise CommandError(f"nothing was changed. {exc}") from exc
-        finally:
-            for watcher in waiting:
-                self._roster.await_demand(watcher)
         return frozenset(plan.rebound) | frozenset(plan.removed) | frozenset(plan.added)
 
     def _change_watchers(self, moved: frozenset[str], now: float) -> list[Watcher]:
@@ -92,6 +93,8 @@ class Reconfiguration:
             watcher = self._roster.get(change.name)
             if watcher is not None:
                 touched[watcher] = apply_change(watcher, change.values, now)
+                if watcher.on_call and not watcher.spec.on_demand:
+                    self._roster.start(watcher)  # it waited for a connection: not any longer
         if moved:
             for watcher in self._roster.ordered():
                 if uses_socket(watcher.spec, moved):

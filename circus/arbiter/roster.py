@@ -38,6 +38,7 @@ class Roster:
         self._queue = StartQueue()
         self._queue_timer: Timer | None = None
         self._demand = Demand(loop, self._demanded)
+        self._resting: set[Watcher] = set()  # on_demand, held back before the next connection
         self.departing: set[Watcher] = set()
         """Those that were removed and whose processes are still being stopped."""
 
@@ -119,8 +120,10 @@ class Roster:
     def start(self, watcher: Watcher) -> None:
         """Start one watcher now; one that is on_demand waits for a connection first."""
         if watcher.spec.on_demand and not watcher.wanted.running:
+            watcher.on_call = True
             self.await_demand(watcher)
             return
+        self._demand.cancel(watcher)
         watcher.start(self._loop.time())
         self._engine.mark(watcher)
 
@@ -140,7 +143,7 @@ class Roster:
             self._start_next()
         if watcher.departed and not watcher.workforce.slots:
             self.departing.discard(watcher)
-        if watcher.spec.on_demand and watcher.wanted.running and watcher.reached:
+        if watcher.on_call and not watcher.wanted.running and not watcher.workforce.slots:
             self._rest(watcher)
 
     def _start_next(self) -> None:
@@ -162,7 +165,8 @@ class Roster:
 
     def await_demand(self, watcher: Watcher) -> None:
         """Start *watcher* at the next connection to one of its sockets."""
-        if not watcher.departed and not watcher.wanted.running:
+        self._resting.discard(watcher)
+        if watcher.on_call and not watcher.wanted.running and not watcher.departed:
             self._demand.arm(
                 watcher,
                 (
@@ -185,10 +189,8 @@ class Roster:
 
     def _rest(self, watcher: Watcher) -> None:
         """An on_demand watcher whose processes have all ended waits for the next connection."""
-        workforce = watcher.workforce
-        if workforce.live or workforce.ending:
+        if watcher.gave_up or watcher in self._resting or watcher in self._demand:
             return
-        waits = [slot.deadline for slot in workforce.waiting.values()]
-        self.stop([watcher])
-        again_at = max(waits, default=self._loop.time())
-        self._loop.call_at(again_at, lambda: self.await_demand(watcher))
+        self._resting.add(watcher)
+        pause = self._demand.pause(watcher)
+        self._loop.call_later(pause, lambda: self.await_demand(watcher))

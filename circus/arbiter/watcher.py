@@ -27,6 +27,7 @@ class Watcher:
         "key",
         "launcher",
         "next_spawn_at",
+        "on_call",
         "reached",
         "reason",
         "rolled_back",
@@ -45,6 +46,7 @@ class Watcher:
         self.launcher: WorkerLauncher | None = None  # made at the first spawn, anew after a change
         self.attempts = 0  # spawns that failed in a row
         self.next_spawn_at = -inf  # warmup_delay
+        self.on_call = False  # on_demand: while it is stopped, a connection starts it
         self.reached = False  # every place had its process since the last start
         self.gave_up = False  # max_retry spawns failed: it stopped by itself
         self.reason: str | None = None  # why it has fewer than wanted
@@ -119,6 +121,7 @@ class Watcher:
 
     def start(self, now: float) -> None:
         """Want it to run. While it stops, what is ending will be followed by new processes."""
+        self.on_call = self.spec.on_demand
         self.workforce.finished = 0
         if not self.wanted.running or len(self.workforce.live) < self.places:
             self.reached = False
@@ -132,6 +135,7 @@ class Watcher:
         """Want nothing of it to run."""
         self.gave_up = False
         self.reason = None
+        self.on_call = False
         self.wanted.stop()
 
     def restart(self, now: float) -> None:
@@ -160,5 +164,7 @@ class Watcher:
         """Take a changed spec over; *values* are the fields that changed."""
         self.spec = spec
         self.launcher = None
+        if self.wanted.running:
+            self.on_call = spec.on_demand
         if "numprocesses" in values:
             self.wanted.numprocesses = spec.numprocesses

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from circus import __version__
-from circus.model.errors import CircusError, ConfigError
+from circus.model.errors import CircusError
 
 if TYPE_CHECKING:
     from circus.arbiter.service import Service
@@ -127,9 +128,12 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
     spec = loaded.spec
     if spec.umask is not None:
         os.umask(spec.umask)
-    pidfile: Pidfile | None = None
     try:
         _configure_logging(spec)
+    except CircusError as exc:
+        return _fail(exc, report)
+    pidfile: Pidfile | None = None
+    try:
         pidfile = _take_pidfile(spec)
         for warning in loaded.warnings:
             log.warning("%s", warning)
@@ -142,11 +146,8 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
         if pidfile is not None:
             pidfile.unlink()
         log.error("cannot start: %s", exc)
-        if report is not None:
-            report.failed(str(exc))
-        elif spec.logoutput not in ("-", "stdout"):
-            print(f"circusd: {exc}", file=sys.stderr)
-        return EXIT_START
+        on_console = spec.logoutput in ("-", "stdout") and not spec.loggerconfig
+        return EXIT_START if on_console and report is None else _fail(exc, report)
     try:
         return _serve(service, report)
     except Exception:
@@ -162,6 +163,8 @@ def _serve(service: Service, report: Report | None) -> int:
     from circus.loop.signals import SignalWatch
     from circus.process.subreaper import become_subreaper
 
+    if service.arbiter.spec.debug_gc:
+        gc.set_debug(gc.DEBUG_LEAK)
     arbiter = service.arbiter
     notifier = Notifier()
 
@@ -194,6 +197,8 @@ def _serve(service: Service, report: Report | None) -> int:
     notifier.ready()
     if report is not None:
         report.started()
+    gc.collect()
+    gc.freeze()  # what was loaded stays: a full collection need not look at it, nor hold the loop
     try:
         code = service.run()
     finally:
@@ -240,7 +245,15 @@ def _warn_of_missing_parts(spec: ArbiterSpec) -> None:
             )
 
 
-def _refuse(exc: ConfigError | CircusError) -> int:
+def _fail(exc: CircusError, report: Report | None) -> int:
+    """Say why circusd cannot start, to whoever launched it or on the console."""
+    if report is None:
+        return _refuse(exc)
+    report.failed(str(exc))
+    return EXIT_START
+
+
+def _refuse(exc: CircusError) -> int:
     print(f"circusd: {exc}", file=sys.stderr)
     return EXIT_START
 

@@ -15,7 +15,7 @@ from circus.config.sections import Report, Section, did_you_mean
 from circus.model.specs import ArbiterSpec, PluginSpec, SocketSpec, WatcherSpec
 from circus.model.variables import substitute
 
-_MAX_PROCESSES: Final = 4_194_304  # PID_MAX_LIMIT of Linux: there cannot be more
+MAX_PROCESSES: Final = 4_194_304  # PID_MAX_LIMIT of Linux: there cannot be more
 _MAX_SOCKET_PATH: Final = 107  # sockaddr_un, less the final NUL
 _ENDPOINT_EXAMPLE: Final = "ipc:///run/circus/control"
 _LOGGER_SUFFIXES: Final = (".ini", ".json", ".yaml", ".yml")
@@ -51,8 +51,8 @@ def check_watcher(
             f"a singleton has one process, not {spec.numprocesses}. "
             f"Remove singleton, or set numprocesses = 1",
         )
-    if spec.numprocesses > _MAX_PROCESSES:
-        problem("numprocesses", f"more than a system can have ({_MAX_PROCESSES})")
+    if spec.numprocesses > MAX_PROCESSES:
+        problem("numprocesses", f"more than a system can have ({MAX_PROCESSES})")
     if spec.max_retry < -1:
         problem("max_retry", f"{spec.max_retry}: use -1 for endless, or a number of attempts")
     for key in ("copy_path", "virtualenv"):

@@ -76,13 +76,14 @@ class Reaper:
         if pid is None:
             return
         try:
-            info = os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+            # By its number: until it is reaped, the pid is this child's. waitid(P_PIDFD) says the
+            # same and costs more.
+            found, status = os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:  # somebody else in this program reaped it
             self._deliver(pid, 0)
             return
-        if info is not None:
-            exited = info.si_code == os.CLD_EXITED
-            self._deliver(pid, info.si_status if exited else -info.si_status)
+        if found:
+            self._deliver(pid, os.waitstatus_to_exitcode(status))
 
     def _deliver(self, pid: int, code: int) -> None:
         self.unwatch(pid)

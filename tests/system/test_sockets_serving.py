@@ -5,7 +5,7 @@ import signal
 import socket
 import stat
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -44,7 +44,21 @@ def answer(connection):
 def descriptors(pid):
     """What the descriptors of a process refer to, by number."""
     folder = Path(f"/proc/{pid}/fd")
-    return {int(name): os.readlink(folder / name) for name in os.listdir(folder)}
+    found = {}
+    for name in os.listdir(folder):
+        with suppress(FileNotFoundError):  # closed meanwhile
+            found[int(name)] = os.readlink(folder / name)
+    return found
+
+
+def settled(pid, numbers):
+    """The descriptors of a worker, just these *numbers* once its interpreter has read its file."""
+
+    def found():
+        theirs = descriptors(pid)
+        return sorted(theirs) == sorted(numbers) and theirs
+
+    return wait_for(found, f"{numbers} as descriptors of pid {pid}")
 
 
 def arguments(pid):
@@ -73,9 +87,7 @@ def test_the_number_works_in_cmd_and_in_args_of_every_worker(circusd):
         fd = sockets(daemon)[used]["fd"]
         for pid in pids[name]:
             assert arguments(pid)[-1] == str(fd)
-            theirs = wait_for(lambda pid=pid: descriptors(pid), "exec")
-            assert sorted(theirs) == [0, 1, 2, fd]
-            assert theirs[fd] == ours[fd], "the very same socket"
+            assert settled(pid, [0, 1, 2, fd])[fd] == ours[fd], "the very same socket"
 
 
 def test_without_a_mention_a_worker_gets_all_sockets_and_without_use_sockets_none(circusd):
@@ -90,8 +102,7 @@ def test_without_a_mention_a_worker_gets_all_sockets_and_without_use_sockets_non
     expected = {"all": [0, 1, 2, *fds], "none": [0, 1, 2], "unused": [0, 1, 2]}
     for name, numbers in expected.items():
         (pid,) = daemon.wait_pids(name, 1)
-        wait_for(lambda pid=pid: arguments(pid))
-        assert sorted(descriptors(pid)) == sorted(numbers), name
+        settled(pid, numbers)
 
 
 def test_no_descriptor_of_circusds_caller_leaks_into_a_worker(circusd):
@@ -110,9 +121,7 @@ def test_no_descriptor_of_circusds_caller_leaks_into_a_worker(circusd):
             )
             for name in ("a", "web"):
                 (pid,) = daemon.wait_pids(name, 1)
-                arguments(pid)
-                kept = [0, 1, 2] + ([sockets(daemon)["web"]["fd"]] if name == "web" else [])
-                assert sorted(descriptors(pid)) == kept
+                settled(pid, [0, 1, 2] + [sockets(daemon)["web"]["fd"]] * (name == "web"))
             assert 9 in descriptors(daemon.pid), "circusd itself got them"
         os.close(high)
     finally:
@@ -152,9 +161,7 @@ def test_connections_during_a_reload_are_all_answered(circusd):
 
 
 def test_accepted_connections_inherit_nodelay(circusd):
-    daemon = circusd(
-        sock("web") + server("web") + sock("slow", nodelay=False) + server("slow")
-    )
+    daemon = circusd(sock("web") + server("web") + sock("slow", nodelay=False) + server("slow"))
     daemon.ready()
     assert words(connect(sockets(daemon)["web"]))[1] == "nodelay=1"
     assert words(connect(sockets(daemon)["slow"]))[1] == "nodelay=0"
@@ -190,9 +197,7 @@ def test_so_reuseport_gives_each_worker_a_listener_of_its_own(circusd):
     listeners = set()
     for pid in pids:
         fd = int(arguments(pid)[-1])
-        theirs = descriptors(pid)
-        assert sorted(theirs) == [0, 1, 2, fd]
-        listeners.add(theirs[fd])
+        listeners.add(settled(pid, [0, 1, 2, fd])[fd])
     assert len(listeners) == 3
     assert listeners.isdisjoint(descriptors(daemon.pid).values()), "circusd keeps none of them"
     answered = set()
@@ -210,9 +215,7 @@ def test_stdin_socket_is_descriptor_0(circusd):
     (pid,) = daemon.wait_pids("inetd", 1)
     row = sockets(daemon)["inetd"]
     assert answer(connect(row)) == pid
-    theirs = descriptors(pid)
-    assert sorted(theirs) == [0, 1, 2]
-    assert theirs[0] == descriptors(daemon.pid)[row["fd"]]
+    assert settled(pid, [0, 1, 2])[0] == descriptors(daemon.pid)[row["fd"]]
 
 
 def test_datagrams_reach_a_worker(circusd):

@@ -76,10 +76,11 @@ def test_descendants_of_all_threads_and_levels_are_found():
 def test_many_families_at_once_are_the_same_as_one_by_one():
     """One listing of /proc: by parents, and by sessions where the parent is gone."""
     shells = [
-        python("import subprocess; subprocess.Popen(['sleep', '60']); " + SAY) for _ in range(3)
+        python("import subprocess, time; subprocess.Popen(['sleep', '60']); " + SAY)
+        for _ in range(3)
     ]
     orphan = python(
-        "import subprocess; subprocess.run(['sh', '-c', 'sleep 60 & sleep 61 &']); " + SAY
+        "import subprocess, time; subprocess.run(['sh', '-c', 'sleep 60 & sleep 61 &']); " + SAY
     )
     quiet = [subprocess.Popen(["sleep", "60"], start_new_session=True) for _ in range(40)]
     processes = [*shells, orphan, *quiet]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from circus.control.commands.base import WAITING, ArgumentError, Command, find_watcher
-from circus.model.errors import MessageError
+from circus.model.errors import CommandError, MessageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +37,17 @@ class Scaling(Command):
             raise MessageError("'nb' isn't an integer")
 
     def execute(self, arbiter: ArbiterView, props: Payload) -> Payload | Operation:
-        from circus.control.api import Operation  # the server half's only
+        from circus.config.checks import MAX_PROCESSES  # the server half's only
+        from circus.control.api import Operation
 
         watcher = find_watcher(arbiter, props["name"])
         if watcher.spec.singleton:
             return {"numprocesses": watcher.numprocesses, "singleton": True}
         target = max(0, watcher.numprocesses + self.sign * props.get("nb", 1))
+        if target > MAX_PROCESSES:
+            raise CommandError(
+                f"{watcher.name} would have {target} processes: a system can have {MAX_PROCESSES}"
+            )
         scaling = arbiter.scale(watcher.name, target)
 
         def poll() -> Payload | None:

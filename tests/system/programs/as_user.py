@@ -12,7 +12,10 @@ import sys
 
 import circus
 
-for _, name, _ in pkgutil.walk_packages(circus.__path__, "circus."):
+LAZY = ["encodings.ascii", "encodings.idna", "encodings.utf_8_sig", "glob", "json", "psutil", "zmq"]
+"""What circusd or an interpreter imports when it is needed, not before."""
+
+for name in LAZY + [module.name for module in pkgutil.walk_packages(circus.__path__, "circus.")]:
     with contextlib.suppress(ImportError):  # an optional part
         importlib.import_module(name)
 
