@@ -295,7 +295,7 @@ class Arbiter:
         self.engine.mark(watcher)
         if rolled or not watcher.wanted.running:
             return self._operations.replaced([watcher], told=False)
-        return self._operations.settled([watcher], [])
+        return self._operations.settled([watcher])
 
     def reload_config(self) -> Operation:
         """Read the configuration again and apply what differs, or nothing at all."""
@@ -309,7 +309,7 @@ class Arbiter:
         touched, removed = reconfiguration.apply(self.loop.time())
         self.spec = spec
         self.roster.start_in_turn(reconfiguration.added)
-        return self._operations.settled([*touched, *reconfiguration.added], removed)
+        return self._operations.settled(touched, reconfiguration.added, removed)
 
     def quit(self) -> Operation:
         """Stop everything, then circusd."""

@@ -195,19 +195,27 @@ class Operations:
 
         return self._make([watcher], are_gone, dict, extra=grace)
 
-    def settled(self, watchers: Sequence[Watcher], removed: Sequence[Watcher]) -> Operation:
+    def settled(
+        self,
+        changed: Sequence[Watcher],
+        added: Sequence[Watcher] = (),
+        removed: Sequence[Watcher] = (),
+    ) -> Operation:
         """A new configuration is in force: who changed or was added runs, the removed are gone."""
-        arriving = self.replaced(watchers, told=False)
-        departing = self.stopped(removed, {})
+        parts = (
+            self.replaced(changed, told=False),
+            self.started(added),
+            self.stopped(removed, {}),
+        )
 
         def poll() -> Payload | None:
-            return {} if arriving.poll() is not None and departing.poll() is not None else None
+            return {} if all(part.poll() is not None for part in parts) else None
 
         return Operation(
-            watchers=arriving.watchers | departing.watchers,
+            watchers=frozenset().union(*(part.watchers for part in parts)),
             poll=poll,
-            remaining=lambda: _unfinished([*watchers, *removed]),
-            deadline=max(arriving.deadline, departing.deadline),
+            remaining=lambda: _unfinished([*changed, *added, *removed]),
+            deadline=max(part.deadline for part in parts),
         )
 
     def done(self) -> Operation:

@@ -86,7 +86,9 @@ class Service:
         return self.arbiter.exit_code
 
     def close(self, linger: float = LINGER) -> None:
-        """Answer who waits, and give everything up."""
+        """Answer who waits, and give everything up; a second time it does nothing."""
+        if self._context.closed:
+            return
         self.server.close(linger)
         self.publisher.close(linger)
         self.arbiter.close()

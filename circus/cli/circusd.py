@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -18,8 +19,9 @@ from circus.model.errors import CircusError
 if TYPE_CHECKING:
     from circus.arbiter.service import Service
     from circus.cli.daemonize import Report
-    from circus.cli.pidfile import Pidfile
+    from circus.cli.notify import Notifier
     from circus.config import Loaded
+    from circus.loop.signals import SignalWatch
     from circus.model.specs import ArbiterSpec
 
 log = logging.getLogger("circus.circusd")
@@ -132,41 +134,60 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
         _configure_logging(spec)
     except CircusError as exc:
         return _fail(exc, report)
-    pidfile: Pidfile | None = None
     try:
-        pidfile = _take_pidfile(spec)
-        for warning in loaded.warnings:
-            log.warning("%s", warning)
-        _warn_of_missing_parts(spec)
-        from circus.arbiter.service import Service
-
-        service = Service(spec, read=lambda: _load(args), nofile=nofile)
-        service.open()
-    except CircusError as exc:
-        if pidfile is not None:
-            pidfile.unlink()
-        log.error("cannot start: %s", exc)
-        on_console = spec.logoutput in ("-", "stdout") and not spec.loggerconfig
-        return EXIT_START if on_console and report is None else _fail(exc, report)
-    try:
-        return _serve(service, report)
+        with contextlib.ExitStack() as held:
+            try:
+                service, notifier = _open(loaded, args, nofile, held)
+            except CircusError as exc:
+                log.error("cannot start: %s", exc)
+                on_console = spec.logoutput in ("-", "stdout") and not spec.loggerconfig
+                return EXIT_START if on_console and report is None else _fail(exc, report)
+            return _serve(service, notifier, report)
     except Exception:
         log.exception("internal error: circusd ends")
+        if report is not None:
+            report.failed("internal error: see the log of circusd")
         return EXIT_INTERNAL
-    finally:
-        if pidfile is not None:
-            pidfile.unlink()
 
 
-def _serve(service: Service, report: Report | None) -> int:
+def _open(
+    loaded: Loaded,
+    args: argparse.Namespace,
+    nofile: tuple[int, int] | None,
+    held: contextlib.ExitStack,
+) -> tuple[Service, Notifier]:
+    """Take all that circusd needs; *held* gives it back, also when something cannot be had.
+
+    Signals are heeded from here on: one that comes before the loop runs is its first event.
+    """
+    from circus.arbiter.service import Service
     from circus.cli.notify import Notifier
-    from circus.loop.signals import SignalWatch
-    from circus.process.subreaper import become_subreaper
+    from circus.cli.pidfile import Pidfile
 
-    if service.arbiter.spec.debug_gc:
-        gc.set_debug(gc.DEBUG_LEAK)
-    arbiter = service.arbiter
+    spec = loaded.spec
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    _warn_of_missing_parts(spec)
+    service = Service(spec, read=lambda: _load(args), nofile=nofile)
     notifier = Notifier()
+    signals = _signals(service, notifier)
+    held.callback(signals.restore)
+    pidfile = Pidfile(spec.pidfile) if spec.pidfile else None
+    if pidfile is not None:
+        held.callback(pidfile.unlink)  # last of all: who waits for that finds everything free
+    held.callback(service.close)
+    held.callback(signals.quiet)
+    signals.install()
+    if pidfile is not None:
+        pidfile.create(os.getpid())
+    service.open()
+    return service, notifier
+
+
+def _signals(service: Service, notifier: Notifier) -> SignalWatch:
+    from circus.loop.signals import SignalWatch
+
+    arbiter = service.arbiter
 
     def terminate() -> None:
         notifier.stopping("stopping all watchers")
@@ -180,7 +201,7 @@ def _serve(service: Service, report: Report | None) -> int:
             log.error("SIGHUP: %s", exc)
         notifier.ready()
 
-    signals = SignalWatch(
+    return SignalWatch(
         service.loop,
         {
             signal.SIGTERM: terminate,
@@ -191,9 +212,17 @@ def _serve(service: Service, report: Report | None) -> int:
             signal.SIGWINCH: lambda: None,
         },
     )
+
+
+def _serve(service: Service, notifier: Notifier, report: Report | None) -> int:
+    """Run until told to quit; return the exit status."""
+    from circus.process.subreaper import become_subreaper
+
+    if service.arbiter.spec.debug_gc:
+        gc.set_debug(gc.DEBUG_LEAK)
     become_subreaper()
-    signals.install()
-    log.info("circusd %s on pid %d, control at %s", __version__, os.getpid(), arbiter.endpoint)
+    endpoint = service.arbiter.endpoint
+    log.info("circusd %s on pid %d, control at %s", __version__, os.getpid(), endpoint)
     notifier.ready()
     if report is not None:
         report.started()
@@ -203,8 +232,6 @@ def _serve(service: Service, report: Report | None) -> int:
         code = service.run()
     finally:
         notifier.stopping()
-        service.close()
-        signals.restore()
     log.info("circusd ends")
     return code
 
@@ -214,16 +241,6 @@ def _configure_logging(spec: ArbiterSpec) -> None:
 
     level = "debug" if spec.debug else spec.loglevel
     configure_logger(logging.getLogger("circus"), level, spec.logoutput, spec.loggerconfig)
-
-
-def _take_pidfile(spec: ArbiterSpec) -> Pidfile | None:
-    if not spec.pidfile:
-        return None
-    from circus.cli.pidfile import Pidfile
-
-    pidfile = Pidfile(spec.pidfile)
-    pidfile.create(os.getpid())
-    return pidfile
 
 
 def _warn_of_missing_parts(spec: ArbiterSpec) -> None:

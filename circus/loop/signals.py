@@ -34,6 +34,11 @@ class SignalWatch:
             self._old[signum] = signal.signal(signum, self._arrived)
         return True
 
+    def quiet(self) -> None:
+        """Go on catching signals, for nothing: the loop is about to close."""
+        if self._old:
+            signal.set_wakeup_fd(-1, warn_on_full_buffer=False)
+
     def restore(self) -> None:
         """Put back what was there before install()."""
         if not self._old or threading.current_thread() is not threading.main_thread():

@@ -12,6 +12,8 @@ def become_subreaper() -> bool:
     """Make this process a child subreaper (prctl(2)); say whether the system could."""
     if not sys.platform.startswith("linux"):
         return False
-    import ctypes
-
+    try:
+        import ctypes
+    except ImportError:  # a Python that was built without libffi
+        return False
     return ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0

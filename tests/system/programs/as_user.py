@@ -4,20 +4,29 @@ Everything is imported before the user changes: the interpreter's own files may 
 other user's reach.
 """
 
+import ast
 import contextlib
 import importlib
 import os
-import pkgutil
 import sys
+from pathlib import Path
 
 import circus
 
-LAZY = ["encodings.ascii", "encodings.idna", "encodings.utf_8_sig", "glob", "json", "psutil", "zmq"]
-"""What circusd or an interpreter imports when it is needed, not before."""
 
-for name in LAZY + [module.name for module in pkgutil.walk_packages(circus.__path__, "circus.")]:
-    with contextlib.suppress(ImportError):  # an optional part
-        importlib.import_module(name)
+def preload():
+    """Import all that circus may import, also inside of functions."""
+    wanted = {"encodings.ascii", "encodings.idna", "encodings.utf_8_sig"}
+    for file in Path(circus.__path__[0]).rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                wanted.update(alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                wanted.add(node.module)
+                wanted.update(f"{node.module}.{alias.name}" for alias in node.names)
+    for name in sorted(wanted):
+        with contextlib.suppress(ImportError):  # no module but a name in one, or an optional part
+            importlib.import_module(name)
 
 
 def client(endpoint):
@@ -34,6 +43,7 @@ def client(endpoint):
 
 
 def main():
+    preload()
     uid = int(sys.argv[1])
     os.setgroups([])
     os.setgid(uid)
