@@ -125,8 +125,8 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
     from circus import _speedups
     from circus.process.limits import raise_descriptors
 
-    _speedups.reserve()  # low descriptors, while they are free
     nofile = raise_descriptors()
+    _speedups.reserve()  # low descriptors, while they are free
     spec = loaded.spec
     if spec.umask is not None:
         os.umask(spec.umask)

@@ -71,13 +71,9 @@ class Daemon:
         environ = {**os.environ, "CIRCUS_PURE": "1" if pure else "", MARK: self.mark}
         environ.update(env or {})
         with self.log_path.open("wb") as log:
+            options = {"stdout": log, "stderr": log, "cwd": os.environ.get("PWD"), **popen}
             self.process = subprocess.Popen(
-                [*program, *args, str(self.config)],
-                stdout=log,
-                stderr=log,
-                env=environ,
-                cwd=os.environ.get("PWD"),
-                **popen,
+                [*program, *args, str(self.config)], env=environ, **options
             )
         self.pid = self.process.pid
 

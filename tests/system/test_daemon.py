@@ -225,36 +225,23 @@ def test_a_logger_configuration(circusd, short_path):
     wait_for(lambda: "web started" in log.read_text())
 
 
-def test_a_log_that_nobody_reads_does_not_hold_it_up(short_path):
+def test_a_log_that_nobody_reads_does_not_hold_it_up(circusd):
     """A megabyte of log lines and of a worker's output go to a pipe that is full."""
     reader, writer = os.pipe()
     try:
-        config = short_path / "c.toml"
-        loud = program("flood", 1024 * 1024)
-        config.write_text(
-            f'[circus]\nendpoint = "ipc://{short_path}/c"\npubsub_endpoint = "ipc://{short_path}/e"\n'
+        daemon = circusd(
             'loglevel = "debug"\n'
-            + watcher("loud", cmd=loud)
-            + watcher("crash", cmd="false", copy_env=True, backoff_max=0.01)
+            + watcher("loud", cmd=program("flood", 1024 * 1024))
+            + watcher("crash", cmd="false", copy_env=True, backoff_max=0.01),
+            stdout=writer,
+            stderr=writer,
         )
-        process = subprocess.Popen([*CIRCUSD, str(config)], stdout=writer, stderr=writer)
-        client = Daemon.__new__(Daemon)  # only its way of asking
-        client.endpoint, client.log = f"ipc://{short_path}/c", lambda: ""
-        import zmq
-
-        client._context = zmq.Context()
-        try:
-            fill(writer)
-            began = time.monotonic()
-            for _ in range(50):
-                assert client.call("status", seconds=5)["statuses"]["loud"] == "active"
-            assert time.monotonic() - began < 5
-            process.terminate()
-            assert process.wait(DEADLINE) == 0
-        finally:
-            process.kill()
-            process.wait()
-            client._context.destroy(0)
+        fill(writer)
+        began = time.monotonic()
+        for _ in range(50):
+            assert daemon.call("status", seconds=5)["statuses"]["loud"] == "active"
+        assert time.monotonic() - began < 5
+        assert daemon.terminate() == 0
     finally:
         os.close(reader)
         os.close(writer)

@@ -272,6 +272,20 @@ def test_a_bad_file_changes_nothing_and_the_asker_learns_where_it_is_bad(circusd
     assert daemon.pids("web")[:2] == pids
 
 
+def test_a_reload_is_overtaken_by_the_next_one(circusd):
+    """Nobody has to wait for the first one; what the file said last is what runs."""
+    daemon = circusd(watcher("web", numprocesses=3, ready_after=0.3))
+    old = daemon.wait_pids("web", 3)
+    for seconds in (61, 62, 63):
+        daemon.write(watcher("web", cmd=f"sleep {seconds}", numprocesses=3, ready_after=0.3))
+        daemon.ok("reloadconfig", waiting=seconds == 63)
+    pids = daemon.pids("web")
+    assert len(pids) == 3
+    assert not any(map(alive, old))
+    assert all(words(pid) == ["sleep", "63"] for pid in pids)
+    assert sorted(daemon.family()) == sorted(pids)
+
+
 def test_an_option_of_circusd_itself_is_only_warned_about(circusd):
     daemon = circusd(watcher("web"))
     pids = daemon.wait_pids("web", 1)
