@@ -207,12 +207,12 @@ class Engine:
         if wanted.running and workforce.finished and not workforce.slots:
             wanted.stop()  # respawn = false, and the last one ended
             workforce.finished = 0
-        if watcher.on_call and watcher.reached and not workforce.live and not workforce.ending:
-            wanted.stop()  # on_demand, and the last one ended: the next connection starts it
-            watcher.announced = WatcherState.STOPPED  # nobody asked for it: no event
         if wanted.running and not watcher.reached and not wanted.bounce:
             # A place whose process ended already counts: a crash loop is up, if not well.
             watcher.reached = workforce.settled >= watcher.places and watcher.attempts == 0
+        if watcher.on_call and watcher.reached and not workforce.live and not workforce.ending:
+            wanted.stop()  # on_demand, and the last one ended: the next connection starts it
+            watcher.announced = WatcherState.STOPPED  # nobody asked for it: no event
         if watcher.reached and not workforce.waiting:
             watcher.reason = None
 

@@ -156,6 +156,7 @@ class Watcher:
             else Rollout(Mode.NEW_FIRST, proof)
         )
         self.rolled_back = None
+        self.workforce.finished = 0  # places that were given up (respawn = false) are filled anew
         self.workforce.raise_generation(self.wanted.generation)
         self.attempts = 0
         self.workforce.retry_now(now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import importlib
 import json
 import logging
@@ -9,8 +11,11 @@ import logging.config
 import logging.handlers
 import os
 import select
+import socket
+import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -74,14 +79,26 @@ class ConsoleHandler(logging.Handler):
 
     A full pipe (or a terminal on hold) would stop circusd. Lines that do not fit are counted, and
     the count is told as soon as there is room again.
+
+    That there is room is no promise: workers may write to the same pipe, and be faster. Nor may
+    O_NONBLOCK be set on what we share with them. So a pipe or a terminal is opened anew for
+    ourselves, and a socket (as the journal gives one) is asked not to wait.
     """
 
     def __init__(self, fd: int) -> None:
         super().__init__()
-        self._fd = fd
+        self._own, self._write_now = _patient_writer(fd)
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
         self.lost = 0
+
+    def close(self) -> None:
+        """Close what was opened; the descriptor that was given stays open."""
+        if self._own >= 0:
+            os.close(self._own)
+            self._own = -1
+        self._write_now = _refuse_to_write
+        super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record, or count it as lost."""
@@ -100,10 +117,43 @@ class ConsoleHandler(logging.Handler):
             if not ready or not ready[0][1] & select.POLLOUT:
                 return False
             try:
-                os.write(self._fd, data[start : start + _PIPE_ROOM])
-            except OSError:  # the reader is gone, or the descriptor does not block: the same to us
+                self._write_now(data[start : start + _PIPE_ROOM])
+            except OSError:  # the reader is gone, or somebody else was faster: the same to us
                 return False
         return True
+
+
+def _patient_writer(fd: int) -> tuple[int, Callable[[bytes], object]]:
+    """Return what writes to *fd* without waiting, where that can be had, and what to close later.
+
+    -1: there is nothing to close.
+    """
+    try:
+        mode = os.fstat(fd).st_mode
+        if stat.S_ISSOCK(mode):
+            own = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+            return own, partial(_send_now, own)
+        if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+            flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            opened = os.open(f"/proc/self/fd/{fd}", flags)
+            own = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 3)  # whatever of 0, 1 and 2 is open
+            os.close(opened)
+            return own, partial(os.write, own)
+    except OSError:  # it is another user's, or there is no /proc: poll(2) has to do
+        pass
+    return -1, partial(os.write, fd)
+
+
+def _send_now(fd: int, data: bytes) -> None:
+    sock = socket.socket(fileno=fd)
+    try:
+        sock.send(data, socket.MSG_DONTWAIT)
+    finally:
+        sock.detach()
+
+
+def _refuse_to_write(data: bytes) -> None:
+    raise OSError(errno.EBADF, os.strerror(errno.EBADF))
 
 
 class SyslogHandler(logging.handlers.SysLogHandler):

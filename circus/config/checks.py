@@ -107,6 +107,11 @@ def check_references(
             f"{section.at(mentioned)}: names a socket, but the workers do not get it. "
             f"Add use_sockets = true"
         )
+    if spec.on_demand and not (mentioned or spec.stdin_socket or (spec.use_sockets and sockets)):
+        report.warn(
+            f"{section.at('on_demand')}: no connection can start it, as it is given no socket. "
+            "Name one in cmd: $(circus.sockets.NAME)"
+        )
 
 
 def check_socket(spec: SocketSpec, section: Section, report: Report) -> None:

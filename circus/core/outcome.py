@@ -106,14 +106,12 @@ def _refill(
     """Keep the emptied slot for another process where one is wanted there."""
     if not wanted.running or wanted.bounce or slot.leaving:
         return
-    replacing = wanted.rollout is not None and wanted.rollout.mode is Mode.OLD_FIRST
-    if not spec.respawn and not replacing:
+    mode = wanted.rollout.mode if wanted.rollout is not None else None
+    if mode is Mode.NEW_FIRST and slot.generation != wanted.generation:
+        return  # its successor is another slot
+    if not spec.respawn and mode is not Mode.OLD_FIRST:
         workforce.finished += 1
         return
-    settled = workforce.settled
-    if wanted.rollout is not None and wanted.rollout.mode is Mode.NEW_FIRST:
-        if slot.generation != wanted.generation:
-            return  # its successor is another slot
-        settled -= workforce.stale
+    settled = workforce.settled - (workforce.stale if mode is Mode.NEW_FIRST else 0)
     if settled + workforce.staying < places(spec, wanted):
         workforce.come_back(slot, now, max(now, slot.retry_at))

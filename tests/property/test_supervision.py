@@ -178,6 +178,7 @@ class Supervision(RuleBasedStateMachine):
             Rollout(mode, ready_after=1.0, batch=1 if mode is Mode.OLD_FIRST else inf)
         )
         self.world.workforce.raise_generation(self.world.wanted.generation)
+        self.world.workforce.finished = 0
         self.world.workforce.retry_now(self.world.now)
         self.world.settle()
 

@@ -123,6 +123,18 @@ def test_a_changed_environment_is_rolled_out(circusd):
     assert "COLOUR=blue" in words(new, "environ")
 
 
+def test_a_rollout_fills_the_places_of_processes_that_had_ended_for_good(circusd):
+    options = {"respawn": False, "numprocesses": 2, **QUICK}
+    daemon = circusd(watcher("web", **options))
+    first, second = daemon.wait_pids("web", 2)
+    os.kill(first, signal.SIGTERM)
+    daemon.wait_pids("web", 1)
+    reload(daemon, watcher("web", cmd="sleep 61", **options))
+    pids = daemon.pids("web")
+    assert len(pids) == 2
+    assert second not in pids
+
+
 def test_a_failed_newcomer_leaves_the_old_ones_and_tells_why(circusd):
     daemon = circusd(watcher("web", numprocesses=2, **QUICK))
     old = daemon.wait_pids("web", 2)
@@ -402,6 +414,27 @@ def test_a_socket_that_is_added_and_removed(circusd):
     with pytest.raises(ConnectionRefusedError):
         connect(row)
     assert daemon.pids("web") == pids
+
+
+def test_reloads_good_and_bad_lose_no_descriptor(circusd):
+    daemon = circusd(sock("web") + server("web", **QUICK))
+    daemon.wait_pids("web", 1)
+    texts = [
+        sock("web", backlog=5) + server("web", **QUICK) + sock("more"),
+        sock("web") + server("web", **QUICK) + sock("bad", host="192.0.2.1"),
+        sock("web") + server("web", numprocesses="x"),
+        sock("web") + server("web", **QUICK),
+    ]
+
+    def cycle():
+        for text in texts:
+            daemon.write(text)
+            daemon.call("reloadconfig", waiting=True)
+        return len(os.listdir(f"/proc/{daemon.pid}/fd"))
+
+    first = cycle()
+    for _ in range(3):
+        wait_for(lambda: cycle() <= first, "as many descriptors as before")
 
 
 # The service manager

@@ -291,11 +291,43 @@ def test_an_on_demand_watcher_that_leaves_its_connection_alone_does_not_spin(cir
     events = daemon.subscribe().settle()
     with connect(sockets(daemon)["lazy"]):
         began = time.monotonic()
-        for _ in range(5):
+        for _ in range(7):
             events.until(lambda topic, body: topic == "watcher.lazy.spawn")
-        assert time.monotonic() - began > 0.5, "0, 0.1-0.2, 0.2-0.4, 0.4-0.8 seconds lie between"
+        assert time.monotonic() - began > 0.25, "pauses of 0, 0.1 to 0.2, 0.2 to 0.4 s and so on"
         assert answer(connect(sockets(daemon)["other"])) in daemon.wait_pids("other", 1)
     events.close()
+
+
+def test_restart_does_not_wake_an_on_demand_watcher_that_rests(circusd):
+    daemon = circusd(sock("lazy") + on_demand("lazy"))
+    row = sockets(daemon.ready())["lazy"]
+    for command in ("restart", "start", "reload"):
+        daemon.ok(command, name="lazy", waiting=True)
+        assert daemon.status("lazy") == "stopped"
+    assert answer(connect(row)) in daemon.wait_pids("lazy", 1)
+    (old,) = daemon.pids("lazy")
+    daemon.ok("restart", name="lazy", waiting=True)
+    (new,) = daemon.pids("lazy")
+    assert new != old, "one that runs is restarted as any other"
+
+
+def test_a_reload_tells_an_on_demand_watcher_where_to_wait(circusd):
+    daemon = circusd(sock("a") + sock("b") + on_demand("a", watcher="lazy"))
+    rows = sockets(daemon.ready())
+    daemon.write(sock("a") + sock("b") + on_demand("b", watcher="lazy"))
+    daemon.ok("reloadconfig", waiting=True)
+    with connect(rows["a"]):
+        assert daemon.status("lazy") == "stopped"
+        assert answer(connect(rows["b"])) in daemon.wait_pids("lazy", 1)
+
+
+def test_a_watcher_that_is_on_demand_no_longer_starts_at_the_reload(circusd):
+    daemon = circusd(sock("lazy") + on_demand("lazy"))
+    row = sockets(daemon.ready())["lazy"]
+    daemon.write(sock("lazy") + server("lazy"))
+    daemon.ok("reloadconfig", waiting=True)
+    (pid,) = daemon.pids("lazy")
+    assert answer(connect(row)) == pid
 
 
 def test_reloadconfig_keeps_waiting_for_the_first_connection(circusd):

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import re
+import select
 import socket
 import sys
 from collections.abc import Iterator
@@ -146,6 +147,27 @@ def test_a_full_pipe_does_not_stop_us_and_losses_are_told():
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@pytest.mark.parametrize("make", [os.pipe, socket.socketpair])
+def test_it_never_waits_even_where_others_fill_the_room_that_there_was(make, monkeypatch):
+    """Between the question and the write a worker was faster: the question is no promise."""
+    reader, writer = make()
+    fd = writer if isinstance(writer, int) else writer.fileno()
+    handler = console(fd)
+
+    class Optimist:
+        def poll(self, timeout):
+            return [(fd, select.POLLOUT)]
+
+    monkeypatch.setattr(handler, "_poll", Optimist())
+    for _ in range(1000):
+        handler.emit(record("x" * 1000))
+    assert handler.lost > 100
+    assert os.get_blocking(fd), "what is shared with workers stays as it was"
+    handler.close()
+    for end in (reader, writer):
+        os.close(end) if isinstance(end, int) else end.close()
 
 
 def test_a_reader_that_is_gone_does_not_end_us():

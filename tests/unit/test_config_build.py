@@ -557,3 +557,11 @@ def test_a_pattern_that_matches_no_watcher_is_doubtful():
         "circus.ini:1: [env:wbe, web, x*, plugin:p]: no watcher matches wbe. Correct or remove it",
         "circus.ini:1: [env:wbe, web, x*, plugin:p]: no watcher matches x*. Correct or remove it",
     )
+
+
+def test_an_on_demand_watcher_that_no_connection_can_start_is_doubtful():
+    text = "[watcher:lazy]\ncmd = serve\non_demand = true\n"
+    (warning,) = load(text).warnings
+    assert warning.startswith("circus.ini:3: [watcher:lazy] on_demand: no connection can start it")
+    named = text.replace("serve", "serve $(circus.sockets.web)") + "use_sockets = true\n"
+    assert load(f"{named}[socket:web]\nport = 80\n").warnings == ()
