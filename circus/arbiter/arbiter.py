@@ -16,7 +16,7 @@ from typing import Any, Final
 from circus import config
 from circus.arbiter.engine import Engine, Publish
 from circus.arbiter.launch import WorkerLauncher
-from circus.arbiter.operations import Operations
+from circus.arbiter.operations import LIFE, Operations
 from circus.arbiter.reconfigure import Reconfiguration, apply_change
 from circus.arbiter.roster import Roster
 from circus.arbiter.view import WatcherProxy
@@ -82,9 +82,12 @@ class Arbiter:
             loop, self.engine, self.sockets, warmup_delay=lambda: self.spec.warmup_delay
         )
         self.roster.take_in(spec.watchers)
-        self._operations = Operations(self.engine, loop.time, self.roster.queued)
+        self._operations = Operations(
+            self.engine, loop.time, self.roster.queued, lambda: self.spec.warmup_delay
+        )
         self._busy: set[Watcher] | None = None  # while everything stops: who is not done
         self._next_life: ArbiterSpec | None = None  # what to go on with after that
+        self._life_error: str | None = None  # why the last restart is not what was asked for
         self._quits = 0
         self._recorder: Any = None
 
@@ -146,7 +149,7 @@ class Arbiter:
         if self._recorder is None:
             from circus.stats.record import Recorder
 
-            self._recorder = Recorder()
+            self._recorder = Recorder(tree.children)
         record: Payload | str = self._recorder.record(pid, children=pid != self.pid)
         known = self.engine.process(pid)
         if isinstance(record, dict) and known is not None:
@@ -179,7 +182,11 @@ class Arbiter:
         self._refuse_while_leaving()
         if names is None:
             self._next_life = self._read_config() if self.spec.source else self.spec
-            return self._stop_everything()
+            keys = [spec.name.lower() for spec in self._next_life.watchers]
+            life = self.restarts + 1
+            return self._operations.reborn(
+                self._stop_everything(), keys, lambda: self._life_begun(life)
+            )
         watchers = self.roster.chosen(names)
         if len(watchers) > 1:
             for watcher in watchers:
@@ -198,6 +205,7 @@ class Arbiter:
         """Replace the processes of one watcher, or of all that run."""
         self._refuse_while_leaving()
         now = self.loop.time()
+        rolled = []
         if name is not None:
             watchers = [self.roster.named(name)]
         else:
@@ -213,8 +221,9 @@ class Arbiter:
                 self._event(watcher, Action.RELOAD)
             else:
                 watcher.roll(now, sequential=sequential)
+                rolled.append(watcher)
             self.engine.mark(watcher)
-        return self._operations.replaced(watchers, told=name is not None)
+        return self._operations.replaced(watchers, told=name is not None, rolled=rolled)
 
     def scale(self, name: str, numprocesses: int) -> Operation:
         """Want this many processes."""
@@ -247,7 +256,8 @@ class Arbiter:
     ) -> None:
         """Send a signal to processes of a watcher, or to their children."""
         watcher = self.roster.named(name)
-        workers = [own for own in watcher.pids() if pid is None or own == pid]
+        pids = [slot.pid for slot in watcher.workers()]
+        workers = [own for own in pids if pid is None or own == pid]
         if childpid is not None:
             if not any(childpid in tree.children(own) for own in workers):
                 raise CommandError(f"pid {childpid} is no child of a process of {name}")
@@ -283,7 +293,11 @@ class Arbiter:
         watcher = self.roster.named(name)
         self._event(watcher, Action.REMOVE)
         self.roster.depart(watcher, nostop=nostop)
-        return self._operations.done() if nostop else self._operations.stopped([watcher], {})
+        if not nostop:
+            return self._operations.stopped([watcher], {})
+        self._changed(frozenset((watcher.key,)))  # who waited for it waits no longer
+        self._done_with(watcher)
+        return self._operations.done()
 
     def configure(self, name: str, changes: Mapping[str, Any]) -> Operation:
         """Replace fields of a watcher's spec, all or none."""
@@ -293,9 +307,7 @@ class Arbiter:
         for _ in changes:
             self._event(watcher, Action.UPDATED)
         self.engine.mark(watcher)
-        if rolled or not watcher.wanted.running:
-            return self._operations.replaced([watcher], told=False)
-        return self._operations.settled([watcher])
+        return self._operations.settled([watcher], rolled=[watcher] if rolled else [])
 
     def reload_config(self) -> Operation:
         """Read the configuration again and apply what differs, or nothing at all."""
@@ -309,7 +321,9 @@ class Arbiter:
         touched, removed = reconfiguration.apply(self.loop.time())
         self.spec = spec
         self.roster.start_in_turn(reconfiguration.added)
-        return self._operations.settled(touched, reconfiguration.added, removed)
+        return self._operations.settled(
+            touched, reconfiguration.rolled, reconfiguration.added, removed
+        )
 
     def quit(self) -> Operation:
         """Stop everything, then circusd."""
@@ -357,9 +371,27 @@ class Arbiter:
                 if self._next_life is None:
                     self.exit_code = 1
                 log.error("leaving watcher=%s pids=%s", watcher.name, self.engine.remains(watcher))
+            self._done_with(watcher)
+
+    def _done_with(self, watcher: Watcher) -> None:
+        """While everything stops: nothing is left to do for *watcher*."""
+        if self._busy is not None:
             self._busy.discard(watcher)
             if not self._busy:
                 self.loop.call_soon(self._all_stopped)
+
+    def _life_begun(self, life: int) -> Operation | None:
+        """Return what tells when the life number *life* runs, once it has begun."""
+        if self.restarts < life:
+            return None
+        if self._life_error is not None:
+            raise CommandError(self._life_error)
+        starting = [
+            watcher
+            for watcher in self.roster.ordered()
+            if watcher.spec.autostart and not watcher.spec.on_demand
+        ]
+        return self._operations.started(starting)
 
     def _all_stopped(self) -> None:
         if self._busy is None:
@@ -369,15 +401,18 @@ class Arbiter:
             return
         spec, self._next_life, self._busy = self._next_life, None, None
         self.restarts += 1
+        self._life_error = None
         self.roster.release_sockets()
         try:
             self.sockets.apply(spec.sockets)
         except SocketError as exc:  # the table holds what it held before
-            log.error("restart: %s. Starting with the configuration from before", exc)
+            self._life_error = f"restarted with the configuration from before: {exc}"
+            log.error("%s", self._life_error)
             spec = self.spec
         self.spec = spec
         self.roster.replace_all(spec.watchers)
         self.begin()
+        self._changed(frozenset([LIFE]))
 
     # Helpers
 

@@ -13,6 +13,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import inf
 from typing import Any, Final
 
@@ -41,6 +42,7 @@ ACTIONS_PER_PLAN: Final = 256
 """Of these, stops are not cut short by BUDGET: their families were looked at together."""
 MANY_WORKERS: Final = 4096
 """With more, a look at many families costs more each (see tree.families): half as many at once."""
+TEND_AGAIN: Final = 0.5
 PATIENCE: Final = 3.0
 """Seconds that SIGKILL may take before what is left is reported."""
 
@@ -70,8 +72,8 @@ class Engine:
         self._settled = settled
         self._make_launcher = launcher
         self.reaper = Reaper(loop, self._exited, strangers=strangers)
-        self._sweeper = Sweeper(loop, self._emptied)
         self._by_pid: dict[int, tuple[Watcher, Slot]] = {}
+        self._sweeper = Sweeper(loop, self._emptied, workers=self._by_pid)
         self._owners: dict[Slot, Watcher] = {}  # of slots whose tree is being swept
         self._snapshots: dict[Slot, list[Ref]] = {}  # descendants before the first signal
         self._stop_signals: dict[Slot, int] = {}  # where the stop asked for its own
@@ -112,11 +114,19 @@ class Engine:
             self._clear(slot)
 
     def kill(self, watcher: Watcher, slot: Slot, signum: int, timeout: float) -> None:
-        """Ask one worker to end, with a signal and a grace of the caller's own."""
+        """Ask one worker to end, with a signal and a grace of the caller's own.
+
+        One that is ending already gets the signal, too, and no more than that grace.
+        """
         if slot.state in LIVE:
             slot.grace = timeout
             self._stop(watcher, slot, signum, leaving=False)
-            self.mark(watcher)
+        elif slot.pid:
+            now = self._loop.time()
+            self._signal(watcher, slot.pid, signum)
+            if slot.state is State.STOPPING:
+                watcher.workforce.shorten(slot, now, now + timeout)
+        self.mark(watcher)
 
     def hurry(self, seconds: float) -> None:
         """Give no stop, under way or to come, more than *seconds* of grace."""
@@ -143,8 +153,18 @@ class Engine:
         while self._dirty:
             watcher = next(iter(self._dirty))
             del self._dirty[watcher]
-            if not self._settle(watcher, until):
+            try:
+                settled = self._settle(watcher, until)
+            except (
+                OSError
+            ) as exc:  # the system is short of something: it costs this watcher a pause
+                log.error("cannot tend watcher=%s: %s; trying again soon", watcher.name, exc)
+                self._loop.call_later(TEND_AGAIN, partial(self.mark, watcher))
+                continue
+            if not settled:
                 self.mark(watcher)  # at the end of the line: others get their turn
+                if watcher.reached:
+                    self._settled(watcher)  # it may never come to rest; others wait for it
             if self._loop.time() >= until:
                 break
         if self._dirty and not self._scheduled:
@@ -157,6 +177,7 @@ class Engine:
             now = self._loop.time()
             watcher.workforce.advance(now)
             self._turn_over(watcher, now)
+            self._announce(watcher)
             step = plan(
                 watcher.spec,
                 watcher.wanted,
@@ -166,17 +187,23 @@ class Engine:
                 limit=ACTIONS_PER_PLAN // (1 + (len(self._by_pid) > MANY_WORKERS)),
             )
             if not step.actions:
-                self._announce(watcher)
                 self._arm(watcher, step)
                 self._settled(watcher)
                 return True
             self._look_at_families(watcher, step.actions)
+            phase = self._phase(watcher)
             for action in step.actions:
                 self._apply(watcher, action)
+                if self._phase(watcher) != phase:
+                    break  # a spawn that failed changed what is wanted: the rest is void
                 if self._loop.time() >= until and not isinstance(action, Stop):
                     return False
             if self._loop.time() >= until:
                 return False
+
+    @staticmethod
+    def _phase(watcher: Watcher) -> tuple[bool, object]:
+        return watcher.wanted.running, watcher.wanted.rollout
 
     def _arm(self, watcher: Watcher, step: Plan) -> None:
         """Have it planned again at its next deadline."""
@@ -204,7 +231,8 @@ class Engine:
             wanted.rollout = None
             if not undone:
                 self._event(watcher, Happening.RELOAD)
-        if wanted.running and workforce.finished and not workforce.slots:
+        ended = workforce.finished and workforce.finished >= watcher.places
+        if wanted.running and ended and not workforce.slots:
             wanted.stop()  # respawn = false, and the last one ended
             workforce.finished = 0
         if wanted.running and not watcher.reached and not wanted.bounce:
@@ -281,7 +309,6 @@ class Engine:
             watcher.wanted,
             watcher.workforce,
             slot,
-            attempts=watcher.attempts,
             now=self._loop.time(),
             jitter=random.random(),
         )
@@ -375,6 +402,8 @@ class Engine:
             now=now,
             jitter=random.random(),
         )
+        if self.short_grace is not None:
+            watcher.workforce.shorten(slot, now, now + self.short_grace)
         if before in LIVE:
             told = watcher.reason = _how_it_ended(slot.wid, pid, code, uptime)
             if newcomer is not watcher.wanted.rollout:
@@ -410,6 +439,7 @@ class Engine:
         wanted = watcher.wanted
         if wanted.rollout is not None and wanted.rollout.mode is Mode.UNDO:
             watcher.rolled_back = (wanted.generation, reason)
+            watcher.note = reason
             log.error("reload of watcher=%s given up: %s", watcher.name, reason)
 
     def _event(
@@ -433,7 +463,8 @@ class Engine:
             self._event(watcher, Happening.START)
         elif state is WatcherState.STOPPED:
             log.info("%s stopped", watcher.name)
-            self._event(watcher, Happening.STOP)
+            if not watcher.succeeded:
+                self._event(watcher, Happening.STOP)
 
 
 def _how_it_ended(wid: int, pid: int, code: int, uptime: float) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from typing import Final
 
 from circus.model.errors import SocketError, SpawnError
 from circus.model.specs import WatcherSpec
 from circus.process.command import sockets_mentioned
+from circus.process.limits import descriptors_left
 from circus.process.spawner import Child, Launcher
 from circus.sockets.table import SocketTable
+
+KEPT_BACK: Final = 40
+"""Descriptors that no worker gets: for clients, logs and looks into /proc."""
 
 
 class WorkerLauncher:
@@ -33,10 +38,17 @@ class WorkerLauncher:
         return self._launcher.environment
 
     def launch(self, wid: int) -> Child:
-        """Start the worker *wid*; SpawnError when it cannot be.
+        """Start the worker *wid*; SpawnError when it cannot be, or when descriptors run short.
 
         A socket that is so_reuseport is opened for this worker alone: the worker keeps it.
         """
+        if descriptors_left() < KEPT_BACK:
+            raise SpawnError(
+                f"watcher {self._launcher.spec.name}: no descriptor left for another worker: each "
+                f"takes one of circusd, which keeps {KEPT_BACK} back to answer and to look after "
+                "the others. Raise the hard limit that circusd starts with (ulimit -Hn, or "
+                "LimitNOFILE= in its systemd unit)"
+            )
         if not self._own:
             return self._launcher.launch(wid)
         with ExitStack() as closing:

@@ -7,14 +7,18 @@ whose poll() says whether what was asked for is true by now.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 from typing import Final
 
 from circus.arbiter.engine import PATIENCE, Engine, is_settled
 from circus.arbiter.watcher import Watcher
 from circus.control.api import Operation, Payload
+from circus.core.rollout import Mode
 from circus.core.status import Slot
 from circus.model.errors import CommandError
 
+LIFE: Final = "\0life"
+"""Stands among the names of watchers for circusd itself, whose next life has begun."""
 SLACK: Final = 60.0
 """Seconds beyond grace and warm-up times that an operation may take before it is called late."""
 
@@ -26,10 +30,19 @@ def _patience(watchers: Collection[Watcher]) -> float:
             watcher.spec.graceful_timeout
             + PATIENCE
             + watcher.places * (watcher.spec.warmup_delay + watcher.spec.ready_after)
+            + _one_by_one(watcher)
             for watcher in watchers
         ),
         default=0.0,
     )
+
+
+def _one_by_one(watcher: Watcher) -> float:
+    """How long it may take to stop the workers of *watcher* one after another, if they are."""
+    rollout = watcher.wanted.rollout
+    if rollout is None or rollout.mode is not Mode.OLD_FIRST:
+        return 0.0
+    return watcher.places * (watcher.spec.graceful_timeout + PATIENCE)
 
 
 def _unfinished(watchers: Collection[Watcher]) -> str:
@@ -64,14 +77,23 @@ class _Each:
 
 
 class Operations:
-    """Makes operations; *time* is the loop's clock, *queued* tells who is still to be started."""
+    """Makes operations.
+
+    *time* is the loop's clock, *queued* tells who is still to be started, *pause* how many seconds
+    lie between the starts of two watchers.
+    """
 
     def __init__(
-        self, engine: Engine, time: Callable[[], float], queued: Callable[[str], bool]
+        self,
+        engine: Engine,
+        time: Callable[[], float],
+        queued: Callable[[str], bool],
+        pause: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._time = time
         self._queued = queued
+        self._pause = pause
 
     def _make(
         self,
@@ -80,12 +102,12 @@ class Operations:
         answer: Callable[[], Payload],
         extra: float = 0.0,
     ) -> Operation:
-        each = _Each(watchers, question)
+        each = _Each(watchers, lambda watcher: watcher.unmanaged or question(watcher))
         return Operation(
             watchers=frozenset(watcher.key for watcher in watchers),
             poll=lambda: answer() if each.done() else None,
             remaining=lambda: _unfinished(watchers),
-            deadline=self._time() + _patience(watchers) + extra,
+            deadline=self._time() + _patience(watchers) + self._pause() * len(watchers) + extra,
         )
 
     def started(self, watchers: Sequence[Watcher]) -> Operation:
@@ -128,14 +150,20 @@ class Operations:
 
         return self._make(watchers, is_down, lambda: dict(answer))
 
-    def replaced(self, watchers: Sequence[Watcher], *, told: bool) -> Operation:
-        """Restart or reload is over: all is new, the old are gone. *told*: the answer has pids."""
+    def replaced(
+        self, watchers: Sequence[Watcher], *, told: bool, rolled: Collection[Watcher] = ()
+    ) -> Operation:
+        """Restart or reload is over: all is new, the old are gone. *told*: the answer has pids.
+
+        *rolled* are those whose processes are replaced by a rollout, which may be given up.
+        """
         before = {watcher: set(watcher.pids()) for watcher in watchers}
-        generations = {watcher: watcher.wanted.generation for watcher in watchers}
+        generations = {watcher: watcher.wanted.generation for watcher in rolled}
 
         def is_new(watcher: Watcher) -> bool:
             failed = watcher.rolled_back
-            if failed is not None and failed[0] == generations[watcher]:
+            # A later rollout that failed has taken this one's newcomers along.
+            if failed is not None and failed[0] >= generations.get(watcher, inf):
                 kept = len(set(watcher.pids()) & before[watcher])
                 raise CommandError(
                     f"reload of {watcher.name} given up: {failed[1]}. "
@@ -175,7 +203,8 @@ class Operations:
             if not watcher.wanted.running or watcher.wanted.rollout is not None:
                 return True
             running = len(workforce.live) + workforce.finished
-            if running < watcher.places and workforce.waiting and watcher.reason is not None:
+            held_back = len(workforce.waiting) > len(workforce.due)
+            if running < watcher.places and held_back and watcher.reason is not None:
                 raise CommandError(
                     f"{watcher.name} has {len(workforce.live)} of {watcher.places} processes: "
                     f"{watcher.reason}"
@@ -197,13 +226,14 @@ class Operations:
 
     def settled(
         self,
-        changed: Sequence[Watcher],
+        changed: Collection[Watcher],
+        rolled: Collection[Watcher] = (),
         added: Sequence[Watcher] = (),
         removed: Sequence[Watcher] = (),
     ) -> Operation:
         """A new configuration is in force: who changed or was added runs, the removed are gone."""
         parts = (
-            self.replaced(changed, told=False),
+            self.replaced(list(changed), told=False, rolled=rolled),
             self.started(added),
             self.stopped(removed, {}),
         )
@@ -216,6 +246,31 @@ class Operations:
             poll=poll,
             remaining=lambda: _unfinished([*changed, *added, *removed]),
             deadline=max(part.deadline for part in parts),
+        )
+
+    def reborn(
+        self, stopped: Operation, keys: Collection[str], alive: Callable[[], Operation | None]
+    ) -> Operation:
+        """All is stopped and runs again from a new configuration.
+
+        *keys* are the lower-case names in it, *alive* gives, once it is in force, the operation
+        that says when all of it runs.
+        """
+        running: list[Operation] = []
+
+        def poll() -> Payload | None:
+            if not running:
+                begun = alive()
+                if begun is None:
+                    return None
+                running.append(begun)
+            return running[0].poll()
+
+        return Operation(
+            watchers=stopped.watchers | {LIFE, *keys},
+            poll=poll,
+            remaining=stopped.remaining,
+            deadline=stopped.deadline + SLACK + self._pause() * len(keys),
         )
 
     def done(self) -> Operation:

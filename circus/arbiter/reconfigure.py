@@ -28,7 +28,11 @@ def apply_change(watcher: Watcher, values: Mapping[str, Any], now: float) -> boo
     spec = replace(watcher.spec, **values)
     change = watcher_change(watcher.spec, spec)
     watcher.change(values, spec)
-    if change.values and change.cost is Live.ROLLING and watcher.wanted.running:
+    if not change.values or change.cost is not Live.ROLLING:
+        return False
+    if watcher.gave_up:
+        watcher.start(now)  # it stopped by itself: perhaps it can run now
+    elif watcher.wanted.running:
         watcher.roll(now, sequential=False)
         return True
     return False
@@ -51,6 +55,7 @@ class Reconfiguration:
         self._engine = engine
         self._difference = diff(old, new)
         self.added: list[Watcher] = []
+        self.rolled: list[Watcher] = []
 
     def apply(self, now: float) -> tuple[list[Watcher], list[Watcher]]:
         """Make it so; return the watchers that are being replaced, and those that leave.
@@ -73,7 +78,9 @@ class Reconfiguration:
             for watcher in leaving:
                 self._roster.depart(watcher, nostop=False)
             touched = self._change_watchers(moved, now)
-            self.added = self._roster.take_in(self._difference.added)
+            # Those that were removed by hand come back.
+            missing = [spec for spec in self._new.watchers if spec.name not in self._roster]
+            self.added = self._roster.take_in(missing)
         finally:
             for watcher in waiting:
                 self._roster.await_demand(watcher)
@@ -104,6 +111,7 @@ class Reconfiguration:
                     touched[watcher] = True
         for watcher in touched:
             self._engine.mark(watcher)
+        self.rolled = [watcher for watcher in touched if watcher.wanted.rollout is not None]
         return list(touched)
 
 

@@ -81,6 +81,8 @@ class Roster:
         newcomers = [Watcher(spec) for spec in by_priority(specs)]
         for watcher in newcomers:
             self._watchers[watcher.key] = watcher
+            for gone in self.departing:
+                gone.succeeded = gone.succeeded or gone.key == watcher.key
         return newcomers
 
     def depart(self, watcher: Watcher, *, nostop: bool) -> None:
@@ -95,6 +97,7 @@ class Roster:
             self.departing.add(watcher)
             watcher.stop()
             self._engine.mark(watcher)
+        self._start_next()  # it may have been the one that the next waited for
 
     def replace_all(self, specs: Iterable[WatcherSpec]) -> None:
         """Forget the stopped watchers of one life and take in those of the next."""
@@ -135,6 +138,7 @@ class Roster:
             self._demand.cancel(watcher)
             watcher.stop()
             self._engine.mark(watcher)
+        self._start_next()
 
     def settled(self, watcher: Watcher) -> None:
         """The engine has nothing left to do for *watcher* now: the next in turn may start."""

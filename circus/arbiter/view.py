@@ -45,7 +45,7 @@ class WatcherProxy:
         return self._watcher.detail(self._time(), stuck)
 
     def pids(self) -> list[int]:
-        return self._watcher.pids()
+        return [slot.pid for slot in self._watcher.workers()]
 
     def count(self) -> int:
         return self._watcher.count()

@@ -27,11 +27,13 @@ class Watcher:
         "key",
         "launcher",
         "next_spawn_at",
+        "note",
         "on_call",
         "reached",
         "reason",
         "rolled_back",
         "spec",
+        "succeeded",
         "timer",
         "unmanaged",
         "wanted",
@@ -51,10 +53,12 @@ class Watcher:
         self.gave_up = False  # max_retry spawns failed: it stopped by itself
         self.reason: str | None = None  # why it has fewer than wanted
         self.rolled_back: tuple[int, str] | None = None  # generation and why its rollout failed
+        self.note: str | None = None  # the same reason, until something else is asked of it
         self.announced = WatcherState.STOPPED  # the state that events told of
         self.timer: Timer | None = None
         self.departed = False  # removed from the arbiter; its processes are being stopped
         self.unmanaged = False  # removed, and its processes are left alone
+        self.succeeded = False  # removed, and another watcher has its name: no `stop` of this one
 
     @property
     def name(self) -> str:
@@ -83,18 +87,17 @@ class Watcher:
         return WatcherState.ACTIVE if self.reached else WatcherState.STARTING
 
     def pids(self) -> list[int]:
-        """The live processes, oldest first."""
+        """The processes that serve, oldest first."""
         return [slot.pid for slot in self.workforce.live.values()]
 
     def workers(self) -> list[Slot]:
-        """The live workers, oldest first."""
-        return list(self.workforce.live.values())
+        """All processes that exist, those being stopped first, then by age."""
+        ending = [slot for slot in self.workforce.ending.values() if slot.pid]
+        return [*ending, *self.workforce.live.values()]
 
     def count(self) -> int:
         """How many processes exist, those being stopped included."""
-        return len(self.workforce.live) + sum(
-            1 for slot in self.workforce.ending.values() if slot.pid
-        )
+        return len(self.workers())
 
     def stuck(self) -> list[Slot]:
         """The slots that SIGKILL did not empty."""
@@ -111,8 +114,8 @@ class Watcher:
             told["next_try"] = round(max(0.0, min(waits) - now), 2)
         if self.reason is not None and (told or not self.wanted.running):
             told["reason"] = self.reason
-        if self.rolled_back is not None and self.rolled_back[0] == self.wanted.generation:
-            told.setdefault("reason", self.rolled_back[1])
+        if self.note is not None:
+            told.setdefault("reason", f"reload given up: {self.note}")
         if stuck_pids:
             told["stuck"] = stuck_pids
         return told or None
@@ -128,13 +131,13 @@ class Watcher:
         self.wanted.running = True
         self.attempts = 0
         self.gave_up = False
-        self.reason = None
+        self.reason = self.note = None
         self.workforce.retry_now(now)
 
     def stop(self) -> None:
         """Want nothing of it to run."""
         self.gave_up = False
-        self.reason = None
+        self.reason = self.note = None
         self.on_call = False
         self.wanted.stop()
 
@@ -155,7 +158,7 @@ class Watcher:
             if one_by_one
             else Rollout(Mode.NEW_FIRST, proof)
         )
-        self.rolled_back = None
+        self.note = None
         self.workforce.finished = 0  # places that were given up (respawn = false) are filled anew
         self.workforce.raise_generation(self.wanted.generation)
         self.attempts = 0
@@ -165,6 +168,7 @@ class Watcher:
         """Take a changed spec over; *values* are the fields that changed."""
         self.spec = spec
         self.launcher = None
+        self.note = None
         if self.wanted.running:
             self.on_call = spec.on_demand
         if "numprocesses" in values:

@@ -31,7 +31,7 @@ class Operation:
 
 
 class WorkerView(Protocol):
-    """One live process of a watcher."""
+    """One process of a watcher."""
 
     @property
     def pid(self) -> int: ...
@@ -64,7 +64,7 @@ class WatcherView(Protocol):
         """
 
     def pids(self) -> list[int]:
-        """The live processes, oldest first."""
+        """The processes, those being stopped included, oldest first."""
 
     def count(self) -> int:
         """How many processes exist, those being stopped included."""

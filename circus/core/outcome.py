@@ -24,7 +24,7 @@ def spawned(
     jitter: float,
 ) -> None:
     """A process started in *slot*. *jitter* (0 to 1) is its share of max_age_variance."""
-    slot.pid, slot.started, slot.born = pid, started, now
+    slot.pid, slot.started, slot.born, slot.tries = pid, started, now, 0
     slot.generation = wanted.generation
     slot.expires = now + spec.max_age + jitter * spec.max_age_variance if spec.max_age else inf
     proving = wanted.rollout is not None and wanted.rollout.ready_after > 0
@@ -40,11 +40,10 @@ def spawn_failed(
     workforce: Workforce,
     slot: Slot,
     *,
-    attempts: int,
     now: float,
     jitter: float,
 ) -> bool:
-    """The spawn failed, *attempts* times in a row by now; say whether the watcher gives up.
+    """The spawn failed; say whether the watcher gives up after max_retry tries for one slot.
 
     It does where nothing of it runs: workers that serve are not taken away because a new one
     cannot be started.
@@ -53,8 +52,9 @@ def spawn_failed(
     if is_newcomer(wanted, slot):
         wanted.undo()
     slot.failures += 1
+    slot.tries += 1
     workforce.move(slot, Event.FAIL, now, now + delay(spec, slot.failures, jitter))
-    if gives_up(spec, attempts) and not workforce.live:
+    if gives_up(spec, slot.tries) and not workforce.live:
         wanted.stop()
         return True
     return False

@@ -12,9 +12,9 @@ asked again after its actions were applied: `more` says that it stopped at *limi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from math import inf
 
 from circus.core.rollout import Mode, Rollout, Wanted
@@ -145,10 +145,14 @@ def _keep(workforce: Workforce, target: int, spawning: bool) -> Iterator[Action]
         return
     yield from (Stop(wid, leaving=False) for wid in workforce.expired)
     if spawning:
-        yield from (Spawn(wid) for wid in workforce.due)
-        missing = target - settled - workforce.staying
-        if missing > 0:
-            yield from (Spawn(wid) for wid in workforce.free_wids(missing))
+        missing = max(0, target - settled - workforce.staying)
+        yield from _in_turn(workforce.due, workforce.free_wids(missing))
+
+
+def _in_turn(due: Iterable[int], missing: Iterable[int]) -> Iterator[Action]:
+    """Spawn in places that wait and in new ones by turns: neither can starve the other."""
+    for pair in zip_longest(due, missing):
+        yield from (Spawn(wid) for wid in pair if wid is not None)
 
 
 def _give_up(workforce: Workforce, surplus: int) -> Iterator[Action]:
@@ -212,5 +216,8 @@ def _undo(workforce: Workforce, target: int) -> Iterator[Action]:
         unproven = list(islice(reversed(workforce.starting), surplus - dropped))
         yield from (Stop(wid, leaving=True) for wid in unproven)
         rest = surplus - dropped - len(unproven)
-        if rest > 0:
-            yield from _give_up(workforce, rest)
+        forgotten = min(rest, workforce.finished)
+        if forgotten:
+            yield Forget(forgotten)
+        good = (wid for wid in reversed(workforce.live) if wid not in workforce.starting)
+        yield from (Stop(wid, leaving=True) for wid in islice(good, rest - forgotten))

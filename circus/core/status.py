@@ -7,8 +7,10 @@ what changed and not what exists. Time comes in as *now*, monotonic seconds.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
+from itertools import chain, count, islice
 from math import inf
 
 from circus.core.machine import step
@@ -32,6 +34,7 @@ class Slot:
     leaving: bool = False  # on its end nothing comes back into this slot for it
     grace: float = -1.0  # seconds until SIGKILL, where the stop asked for its own
     retry_at: float = 0.0  # once the slot is empty: when its next process may start
+    tries: int = 0  # spawns that failed in a row
 
 
 class Workforce:
@@ -74,10 +77,9 @@ class Workforce:
         self._high = 0
         self._deadlines: list[tuple[float, int]] = []  # heap; stale entries are skipped
 
-    def free_wids(self, count: int) -> list[int]:
-        """Return the *count* lowest free wids, without taking them."""
-        wids = self._free[:count]
-        return wids + list(range(self._high + 1, self._high + 1 + count - len(wids)))
+    def free_wids(self, number: int) -> Iterator[int]:
+        """Return the *number* lowest free wids, without taking them."""
+        return islice(chain(self._free, count(self._high + 1)), number)
 
     def open(self, wid: int, now: float) -> Slot:
         """Take the free *wid* as a waiting slot that is due at once."""

@@ -49,12 +49,12 @@ def to_signum(value: object) -> int:
 
 
 def signal_name(signum: int) -> str:
-    """Return "SIGTERM" for 15; a real-time signal without a name of its own is "SIGRTMIN+n"."""
+    """Return "SIGTERM" for 15, "SIGRTMIN+n" for a real-time signal, else the number as text."""
     try:
         return signal.Signals(signum).name
     except ValueError:
         low = int(getattr(signal, "SIGRTMIN", 0))
-        return f"SIGRTMIN+{signum - low}" if low and signum > low else f"signal {signum}"
+        return f"SIGRTMIN+{signum - low}" if low and signum > low else str(signum)
 
 
 def to_octal(value: object) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import errno
+import os
 import resource
 from typing import Final
 
@@ -17,6 +19,23 @@ LIMITS: Final = {
 """Limit name, as in rlimit_NAME, -> its number on this machine."""
 
 UNLIMITED: Final = resource.RLIM_INFINITY
+UNCOUNTED: Final = 1 << 30
+
+
+def descriptors_left() -> int:
+    """Return how many more descriptors we may open, or fewer: the lowest free number tells.
+
+    It costs two system calls. 0 where not even one can be had.
+    """
+    try:
+        lowest = os.dup(2)
+    except OSError as exc:
+        if exc.errno != errno.EMFILE:
+            return UNCOUNTED  # there is no descriptor 2: nothing can be said
+        return 0
+    os.close(lowest)
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return UNCOUNTED if soft == UNLIMITED else max(0, soft - lowest)
 
 
 def raise_descriptors() -> tuple[int, int] | None:

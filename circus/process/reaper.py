@@ -17,6 +17,7 @@ from circus.loop.loop import Loop
 log = logging.getLogger(__name__)
 
 STRANGERS_PAUSE: Final = 1.0
+SWEPT_PER_TURN: Final = 64
 
 OnExit = Callable[[int, int], None]
 
@@ -92,7 +93,7 @@ class Reaper:
     def _sweep(self) -> None:
         self._sweep_armed = False
         if self._strangers:
-            while True:
+            for _ in range(SWEPT_PER_TURN):
                 try:
                     pid, status = os.waitpid(-1, os.WNOHANG)
                 except ChildProcessError:
@@ -100,6 +101,9 @@ class Reaper:
                 if pid == 0:
                     return
                 self._swept(pid, status)
+            self._sweep_armed = True
+            self._loop.call_soon(self._sweep)
+            return
         for pid in [pid for pid, pidfd in self._watched.items() if pidfd < 0]:
             try:
                 found, status = os.waitpid(pid, os.WNOHANG)

@@ -6,7 +6,7 @@ itself is gone, what is left of its tree is: the living of the snapshot, their d
 whoever is still in its group or session. circusd is a child subreaper, so orphans come back as its
 own children and can be looked up there. Each of them is watched through a pidfd, which also works
 for processes that are not our children; so nothing is polled. Only a group that exists while none
-of its members can be seen yet is asked again, after RETRY seconds.
+of its members can be seen (yet) is asked again, after RETRY seconds and then ever longer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 from typing import Any, Final
 
 from circus.loop.loop import Loop
@@ -25,30 +25,40 @@ from circus.process.tree import Ref
 log = logging.getLogger(__name__)
 
 RETRY: Final = 0.02
+LONGEST_RETRY: Final = 1.0
 _HAS_PIDFD: Final = hasattr(os, "pidfd_open")
 
 
 class _Remains:
     """What is left of one tree."""
 
-    __slots__ = ("armed", "group", "pidfds", "signum")
+    __slots__ = ("armed", "group", "pause", "pidfds", "signum", "turn")
 
     def __init__(self, group: int) -> None:
         self.group = group
         self.pidfds: dict[Ref, int] = {}  # -1 where there is no pidfd
         self.signum = 0  # the last signal sent: latecomers get it, too
         self.armed = False  # it is looked at again soon
+        self.pause = RETRY / 2
+        self.turn = -1  # of the loop, when it was looked at first
 
 
 class Sweeper:
-    """Awaits the ends of trees; on_empty(key) is called once for each that begin() took."""
+    """Awaits the ends of trees; on_empty(key) is called once for each that begin() took.
 
-    def __init__(self, loop: Loop, on_empty: Callable[[Any], None]) -> None:
+    *workers* are the children that are known: no orphan is among them.
+    """
+
+    def __init__(
+        self, loop: Loop, on_empty: Callable[[Any], None], workers: Container[int] = ()
+    ) -> None:
         self._loop = loop
+        self._workers = workers
         self._on_empty = on_empty
         self._remains: dict[Hashable, _Remains] = {}
         self._owners: dict[int, tuple[Hashable, Ref]] = {}  # pidfd -> whose
-        self._adopted: tuple[int, list[int]] = (-1, [])
+        self._orphans: dict[int, list[int]] = {}  # by group and by session
+        self._orphans_of_turn = -1
 
     def __contains__(self, key: Hashable) -> bool:
         return key in self._remains
@@ -63,6 +73,7 @@ class Sweeper:
         if not remains.pidfds and not tree.group_exists(pid):
             return False
         self._remains[key] = remains
+        remains.turn = self._loop.lag.turns
         if not remains.pidfds:
             self._look_again(key, remains)
         return True
@@ -77,8 +88,13 @@ class Sweeper:
         remains = self._remains.get(key)
         if remains is None:
             return []
+        if remains.turn != self._loop.lag.turns:
+            self._collect(key, remains, list(remains.pidfds))
         remains.signum = signum
-        self._collect(key, remains, list(remains.pidfds))
+        unseen = not remains.pidfds or signum == signal.SIGKILL
+        if unseen and tree.group_exists(remains.group):
+            with contextlib.suppress(OSError):  # somebody may be there whom we cannot see
+                os.killpg(remains.group, signum)
         sent = []
         for process, pidfd in list(remains.pidfds.items()):
             if _send(process, pidfd, signum):
@@ -103,7 +119,7 @@ class Sweeper:
         for process in roots:
             found.update(dict.fromkeys(tree.descendants(process.pid)))
         if tree.group_exists(remains.group):
-            for pid in tree.group_members(remains.group, self._candidates()):
+            for pid in self._orphans_in(remains.group):
                 member = tree.ref(pid)
                 if member is None:
                     with contextlib.suppress(OSError):  # a zombie of ours: nobody else reaps it
@@ -115,12 +131,17 @@ class Sweeper:
             if process not in remains.pidfds:
                 self._add(key, remains, process)
 
-    def _candidates(self) -> list[int]:
-        """Return our children, orphans included; asked once in a turn of the loop."""
+    def _orphans_in(self, group: int) -> list[int]:
+        """Return our children that are no workers and belong to a group or session of old.
+
+        All our children are listed for it, once in a turn of the loop.
+        """
         turn = self._loop.lag.turns
-        if self._adopted[0] != turn:
-            self._adopted = (turn, tree.children(os.getpid()))
-        return self._adopted[1]
+        if self._orphans_of_turn != turn:
+            self._orphans_of_turn = turn
+            orphans = (pid for pid in tree.children(os.getpid()) if pid not in self._workers)
+            self._orphans = tree.by_group(orphans)
+        return self._orphans.get(group, [])
 
     def _add(self, key: Hashable, remains: _Remains, process: Ref) -> None:
         pidfd = -1
@@ -159,13 +180,16 @@ class Sweeper:
         remains = self._remains[key]
         with contextlib.suppress(OSError):  # not our child: its parent reaps it
             os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)
+        if tree.is_alive(process):  # the number was another descriptor's when this was read
+            return
         self._drop(remains, process)
         self._check(key)
 
     def _look_again(self, key: Hashable, remains: _Remains) -> None:
         if not remains.armed:
             remains.armed = True
-            self._loop.call_later(RETRY, lambda: self._check(key))
+            remains.pause = min(LONGEST_RETRY, remains.pause * 2)
+            self._loop.call_later(remains.pause, lambda: self._check(key))
 
     def _check(self, key: Hashable) -> None:
         remains = self._remains.get(key)
@@ -177,6 +201,8 @@ class Sweeper:
                 self._drop(remains, process)
         self._collect(key, remains, list(remains.pidfds))
         if remains.pidfds:
+            if any(pidfd < 0 for pidfd in remains.pidfds.values()):
+                self._look_again(key, remains)
             return
         if tree.group_exists(remains.group):
             self._look_again(key, remains)

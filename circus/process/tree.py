@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from circus import _speedups
@@ -110,7 +111,8 @@ def families(pids: Sequence[int], workers: Collection[int]) -> list[list[Ref]]:
     most workers are asked for, all of /proc is listed and only strangers are looked at.
     """
     if _HAS_PROC and len(pids) >= _MANY and len(pids) * _LISTING_PAYS >= len(workers):
-        return _census(pids, workers)
+        with suppress(OSError):  # no descriptor for a listing
+            return _census(pids, workers)
     if _HAS_CHILDREN:
         return [_with_descendants(born) if born else [] for born in _speedups.children(pids)]
     return [_with_descendants(children(pid)) for pid in pids]
@@ -187,13 +189,14 @@ def group_exists(pgid: int) -> bool:
         return True
 
 
-def group_members(pgid: int, candidates: list[int]) -> list[int]:
-    """Return those of *candidates* that are in the process group or the session *pgid*."""
-    members = []
-    for pid in candidates:
+def by_group(pids: Iterable[int]) -> dict[int, list[int]]:
+    """Return *pids* by the process group that each is in, and by its session."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for pid in pids:
         try:
-            if os.getpgid(pid) == pgid or os.getsid(pid) == pgid:
-                members.append(pid)
+            groups = {os.getpgid(pid), os.getsid(pid)}
         except OSError:
             continue
-    return members
+        for group in groups:
+            found[group].append(pid)
+    return found

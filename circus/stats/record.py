@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import psutil
@@ -14,9 +15,13 @@ NOT_AVAILABLE: Final = "N/A"
 
 
 class Recorder:
-    """Makes records. CPU percentages need the sample before, so it keeps a handle per process."""
+    """Makes records; *children* gives the pids of a process's direct children.
 
-    def __init__(self, limit: int = 20_000) -> None:
+    CPU percentages need the sample before, so it keeps a handle per process.
+    """
+
+    def __init__(self, children: Callable[[int], list[int]], limit: int = 20_000) -> None:
+        self._children = children
         self._limit = limit
         self._handles: dict[int, psutil.Process] = {}
 
@@ -27,15 +32,20 @@ class Recorder:
             if handle.status() == psutil.STATUS_ZOMBIE:
                 return GONE
             told = _fields(handle)
-            told["children"] = (
-                [_fields(self._handle(child.pid)) | {"children": []} for child in handle.children()]
-                if children
-                else []
-            )
+            told["children"] = self._records_of(self._children(pid)) if children else []
         except psutil.NoSuchProcess:
             self._handles.pop(pid, None)
             return GONE
         return told
+
+    def _records_of(self, pids: list[int]) -> list[dict[str, Any]]:
+        records = []
+        for pid in pids:
+            try:
+                records.append(_fields(self._handle(pid)) | {"children": []})
+            except psutil.NoSuchProcess:
+                self._handles.pop(pid, None)
+        return records
 
     def _handle(self, pid: int) -> psutil.Process:
         handle = self._handles.get(pid)

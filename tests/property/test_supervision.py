@@ -27,7 +27,6 @@ class World:
         self.processes = {}  # pid -> wid
         self.trees = {}  # wid -> processes left behind
         self.broken = False  # every spawn fails
-        self.attempts = 0
         self.next_spawn_at = -inf
 
     def apply(self, action):
@@ -39,18 +38,15 @@ class World:
                 assert wid not in self.processes.values()
                 self.next_spawn_at = now + self.spec.warmup_delay
                 if self.broken:
-                    self.attempts += 1
                     outcome.spawn_failed(
                         self.spec,
                         self.wanted,
                         workforce,
                         slot,
-                        attempts=self.attempts,
                         now=now,
                         jitter=0.5,
                     )
                 else:
-                    self.attempts = 0
                     pid = next(self.pids)
                     self.processes[pid] = wid
                     outcome.spawned(

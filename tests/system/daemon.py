@@ -135,6 +135,18 @@ class Daemon:
         answer = wait_for(found, f"{count} processes of {name}; log:\n{self.log()}")
         return [pid for pid in answer if pid]
 
+    def wait_deaf(self, name):
+        """Wait until the one worker of *name* ignores SIGTERM, as it is to; return its pid."""
+        (pid,) = self.wait_pids(name, 1)
+        bit = 1 << (signal.SIGTERM - 1)
+
+        def ignores():
+            status = Path(f"/proc/{pid}/status").read_text()
+            return int(status.partition("SigIgn:")[2].split()[0], 16) & bit
+
+        wait_for(ignores, "ignoring SIGTERM")
+        return [pid]
+
     def ready(self):
         """Wait until it answers."""
         assert self.call("numwatchers")["status"] == "ok"

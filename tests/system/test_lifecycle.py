@@ -240,7 +240,7 @@ def test_a_crash_loop_slows_nobody_else_and_shows_its_next_try(circusd):
 
 def test_kill_uses_its_own_signal_and_grace_and_the_worker_comes_back(circusd):
     daemon = circusd(watcher("stubborn", STUBBORN, copy_env="true"))
-    (old,) = daemon.wait_pids("stubborn", 1)
+    (old,) = daemon.wait_deaf("stubborn")
     daemon.ok("kill", name="stubborn", graceful_timeout=0.2, waiting=True)
     assert not alive(old)
     daemon.wait_pids("stubborn", 1)
@@ -321,7 +321,7 @@ def test_sigterm_wins_during_a_crash_loop_and_a_reload(circusd):
 
 def test_a_second_sigterm_shortens_the_grace_and_a_third_kills(circusd):
     daemon = circusd(watcher("stubborn", STUBBORN, copy_env="true", graceful_timeout=100))
-    (pid,) = daemon.wait_pids("stubborn", 1)
+    (pid,) = daemon.wait_deaf("stubborn")
     daemon.process.terminate()
     wait_for(lambda: daemon.status("stubborn") == "stopping")
     began = time.monotonic()

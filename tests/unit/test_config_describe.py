@@ -43,6 +43,7 @@ close_child_stderr = yes
 [watcher:lazy]
 cmd = lazy
 on_demand = yes
+stdin_socket = unix
 shell_args = x
 """
 PRINTED = """\
@@ -69,7 +70,7 @@ Plugins
   flap  circus.plugins.flapping.Flapping  attempts, window
 
 1 warning
-  circus.ini:39: [watcher:lazy] shell_args: has no effect without shell = true
+  circus.ini:40: [watcher:lazy] shell_args: has no effect without shell = true
 """  # noqa: E501
 
 
