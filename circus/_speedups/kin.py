@@ -23,7 +23,7 @@ def children(pids: Sequence[int]) -> list[tuple[int, ...]]:
 def _children(pid: int) -> tuple[int, ...]:
     found: list[int] = []
     for path in _files(pid):
-        found.extend(map(int, _read(path).split()))
+        found.extend(map(int, read_file(path).split()))
     return tuple(found)
 
 
@@ -37,7 +37,8 @@ def _files(pid: int) -> Iterable[str]:
         return ()
 
 
-def _read(path: str) -> bytes:
+def read_file(path: str) -> bytes:
+    """Return a file of /proc; empty when its process is gone."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

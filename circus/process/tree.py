@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from circus import _speedups
+from circus._speedups.kin import read_file
 
 _HAS_PROC: Final = os.path.exists("/proc/self/stat")
 _HAS_CHILDREN: Final = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
@@ -31,27 +32,9 @@ class Ref(NamedTuple):
     start: float  # clock ticks since boot on Linux
 
 
-def _read(path: str) -> bytes:
-    """Return a small file of /proc; empty when the process is gone."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        data = part = os.read(fd, 16384)
-        while len(part) == 16384:
-            part = os.read(fd, 16384)
-            data += part
-        return data
-    except OSError:
-        return b""
-    finally:
-        os.close(fd)
-
-
 def _stat(pid: int) -> list[bytes]:
     """Return the fields of /proc/PID/stat from the third on (state first); empty when gone."""
-    data = _read(f"/proc/{pid}/stat")
+    data = read_file(f"/proc/{pid}/stat")
     return data[data.rfind(b")") + 2 :].split()
 
 
