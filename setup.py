@@ -12,8 +12,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "circus/_speedups"
-SOURCES = [f"{FOLDER}/{name}" for name in ("compiled.pyx", "spawn_child.c", "children.c")]
-HEADERS = [f"{FOLDER}/{name}" for name in ("spawn_child.h", "children.h")]
+SOURCES = [f"{FOLDER}/{name}" for name in ("compiled.pyx", "spawn_child.c", "children.c", "drain.c")]
+HEADERS = [f"{FOLDER}/{name}" for name in ("spawn_child.h", "children.h", "drain.h")]
 REQUIRED = os.environ.get("CIRCUS_REQUIRE_SPEEDUPS") == "1"
 
 

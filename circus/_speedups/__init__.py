@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
-from circus._speedups.contract import STEPS, Rlimit, SpawnStepError
+from circus._speedups.contract import END, FULL, GOT, STEPS, Poured, Rlimit, SpawnStepError
 
 _COMPILED: Final = "circus._speedups.compiled"
 
@@ -31,8 +31,22 @@ def _is_compiled() -> bool:
 BACKEND: Final = "compiled" if _is_compiled() else "pure"
 
 if BACKEND == "compiled":
-    from circus._speedups.compiled import children, reserve, spawn
+    from circus._speedups.compiled import children, drain, drain_to, reserve, spawn
 else:
-    from circus._speedups.pure import children, reserve, spawn
+    from circus._speedups.pure import children, drain, drain_to, reserve, spawn
 
-__all__ = ["BACKEND", "STEPS", "Rlimit", "SpawnStepError", "children", "reserve", "spawn"]
+__all__ = [
+    "BACKEND",
+    "END",
+    "FULL",
+    "GOT",
+    "STEPS",
+    "Poured",
+    "Rlimit",
+    "SpawnStepError",
+    "children",
+    "drain",
+    "drain_to",
+    "reserve",
+    "spawn",
+]

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 
-from circus._speedups.contract import Rlimit
+from circus._speedups.contract import Poured, Rlimit
 
 def spawn(
     argv: Sequence[bytes],
@@ -22,3 +22,9 @@ def spawn(
 def reserve() -> int: ...
 def children(pids: Sequence[int]) -> list[tuple[int, ...]]: ...
 def pretend_old_kernel(old: bool) -> None: ...
+def drain(
+    fds: Sequence[int], budget: int, chunk: int = 65536
+) -> tuple[int, list[tuple[int, int, bytes]]]: ...
+def drain_to(
+    fds: Sequence[int], out: int, budget: int, chunk: int = 65536, note: int = 65536
+) -> Poured: ...

@@ -1,11 +1,16 @@
 # cython: language_level=3, embedsignature=True
-"""Start programs (spawn_child.c), find children (children.c). The contract of pure; Linux only."""
+"""Start programs (spawn_child.c), find children (children.c), read pipes (drain.c).
 
-from cpython.bytes cimport PyBytes_AsStringAndSize
+The contract of pure; Linux only.
+"""
+
+from cpython.bytes cimport PyBytes_AsStringAndSize, PyBytes_FromStringAndSize
+from libc.errno cimport EAGAIN
 from libc.stdlib cimport free, malloc
 from posix.types cimport gid_t
 
-from circus._speedups.contract import STEPS, SpawnStepError, check_request
+from circus._speedups.contract import DRAIN_ROOM, STEPS, Poured, SpawnStepError
+from circus._speedups.contract import check_drain, check_request
 
 
 cdef extern from "spawn_child.h" nogil:
@@ -39,6 +44,25 @@ cdef extern from "spawn_child.h" nogil:
 
 cdef extern from "children.h" nogil:
     long circus_children(int pid, int* out, long room)
+
+
+cdef extern from "drain.h" nogil:
+    struct circus_read:
+        int fd, status
+        size_t size
+
+    struct circus_poured:
+        int visited, error, source, midline
+        size_t written, rest
+        const char* rest_at
+
+    int circus_drain(
+        const int* fds, int n, char* buffer, size_t budget, size_t chunk, circus_read* reads
+    )
+    void circus_drain_to(
+        const int* fds, int n, int out, size_t budget, size_t chunk, char* buffer, size_t room,
+        circus_read* reads, circus_poured* poured,
+    )
 
 
 cdef enum:
@@ -185,3 +209,89 @@ def children(pids):
             if found is not few:
                 free(found)
     return all_found
+
+
+cdef int* numbers(object fds, Py_ssize_t* count) except NULL:
+    """The descriptors *fds* as C integers; the caller frees them."""
+    cdef tuple items = tuple(fds)
+    cdef Py_ssize_t i
+    cdef int* out = integers(len(items))
+    try:
+        for i in range(len(items)):
+            out[i] = items[i]
+    except:
+        free(out)
+        raise
+    count[0] = len(items)
+    return out
+
+
+def drain(fds, Py_ssize_t budget, Py_ssize_t chunk=65536):
+    """Read each of *fds* once. circus._speedups.drained.drain tells the contract."""
+    cdef Py_ssize_t n, i
+    cdef int visited = 0
+    cdef int* numbers_of_fds
+    cdef circus_read* reads = NULL
+    cdef char* buffer = NULL
+    cdef char* at
+    cdef list found = []
+    check_drain(budget, chunk)
+    numbers_of_fds = numbers(fds, &n)
+    try:
+        reads = <circus_read*>room(n, sizeof(circus_read))
+        buffer = <char*>room(min(budget, n * chunk), 1)
+        with nogil:
+            visited = circus_drain(numbers_of_fds, <int>n, buffer, budget, chunk, reads)
+        at = buffer
+        for i in range(visited):
+            if reads[i].status == -EAGAIN:
+                continue
+            found.append((
+                reads[i].fd,
+                reads[i].status,
+                PyBytes_FromStringAndSize(at, <Py_ssize_t>reads[i].size),
+            ))
+            at += reads[i].size
+    finally:
+        free(numbers_of_fds)
+        free(reads)
+        free(buffer)
+    return visited, found
+
+
+def drain_to(fds, int out, Py_ssize_t budget, Py_ssize_t chunk=65536, Py_ssize_t note=65536):
+    """Read each of *fds* once, write to *out*. circus._speedups.drained.drain_to: the contract."""
+    cdef Py_ssize_t n, i, space
+    cdef int* numbers_of_fds
+    cdef circus_read* reads = NULL
+    cdef circus_poured poured
+    cdef char* buffer = NULL
+    cdef list notes = []
+    check_drain(budget, chunk)
+    numbers_of_fds = numbers(fds, &n)
+    try:
+        reads = <circus_read*>room(n, sizeof(circus_read))
+        space = min(<Py_ssize_t>DRAIN_ROOM, max(chunk, budget))
+        buffer = <char*>room(space, 1)
+        with nogil:
+            circus_drain_to(
+                numbers_of_fds, <int>n, out, budget, chunk, buffer, space, reads, &poured
+            )
+        for i in range(poured.visited):
+            if reads[i].status == -EAGAIN:
+                continue
+            if reads[i].size == 0 or <Py_ssize_t>reads[i].size >= note:
+                notes.append((reads[i].fd, reads[i].status, <Py_ssize_t>reads[i].size))
+        return Poured(
+            poured.visited,
+            <Py_ssize_t>poured.written,
+            notes,
+            PyBytes_FromStringAndSize(poured.rest_at, <Py_ssize_t>poured.rest),
+            poured.error,
+            poured.source,
+            bool(poured.midline),
+        )
+    finally:
+        free(numbers_of_fds)
+        free(reads)
+        free(buffer)

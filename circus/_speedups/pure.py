@@ -19,10 +19,11 @@ from errno import EACCES, EBADF, ENOENT, ENOTDIR
 from typing import Final
 
 from circus._speedups.contract import Rlimit, SpawnStepError, check_request
+from circus._speedups.drained import drain, drain_to
 from circus._speedups.forked import Request, fork_and_exec
 from circus._speedups.kin import children
 
-__all__ = ["children", "reserve", "spawn"]
+__all__ = ["children", "drain", "drain_to", "reserve", "spawn"]
 
 _NEXT_PATH: Final = (ENOENT, ENOTDIR, EACCES)  # give way to the next path
 _RESTORED: Final = frozenset(  # what subprocess sets back to the default by itself

@@ -19,6 +19,7 @@ from circus.arbiter.launch import WorkerLauncher
 from circus.arbiter.operations import LIFE, Operations
 from circus.arbiter.reconfigure import Reconfiguration, apply_change
 from circus.arbiter.roster import Roster
+from circus.arbiter.strangers import Strangers
 from circus.arbiter.view import WatcherProxy
 from circus.arbiter.watcher import Watcher
 from circus.control.api import Operation, Payload, WatcherView
@@ -87,6 +88,7 @@ class Arbiter:
         )
         self._busy: set[Watcher] | None = None  # while everything stops: who is not done
         self._next_life: ArbiterSpec | None = None  # what to go on with after that
+        self._strangers = strangers
         self._life_error: str | None = None  # why the last restart is not what was asked for
         self._quits = 0
         self._recorder: Any = None
@@ -397,7 +399,10 @@ class Arbiter:
         if self._busy is None:
             return
         if self._next_life is None:
-            self.loop.stop()
+            if self._strangers:
+                Strangers(self.loop, self.engine.workers, self.loop.stop).end()
+            else:
+                self.loop.stop()
             return
         spec, self._next_life, self._busy = self._next_life, None, None
         self.restarts += 1

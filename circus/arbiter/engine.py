@@ -12,7 +12,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from math import inf
 from typing import Any, Final
@@ -73,6 +74,7 @@ class Engine:
         self._make_launcher = launcher
         self.reaper = Reaper(loop, self._exited, strangers=strangers)
         self._by_pid: dict[int, tuple[Watcher, Slot]] = {}
+        self._unmanaged: dict[int, tuple[Watcher, Slot]] = {}  # they are only reaped
         self._sweeper = Sweeper(loop, self._emptied, workers=self._by_pid)
         self._owners: dict[Slot, Watcher] = {}  # of slots whose tree is being swept
         self._snapshots: dict[Slot, list[Ref]] = {}  # descendants before the first signal
@@ -90,6 +92,11 @@ class Engine:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._pass)
+
+    @property
+    def workers(self) -> Container[int]:
+        """The pids of all workers that were not reaped yet, the unmanaged included."""
+        return ChainMap(self._by_pid, self._unmanaged)
 
     def process(self, pid: int) -> tuple[Watcher, Slot] | None:
         """Return the watcher and the slot of a worker that was not reaped yet."""
@@ -109,7 +116,9 @@ class Engine:
             watcher.timer.cancel()
         self._dirty.pop(watcher, None)
         for slot in watcher.workforce.slots.values():
-            self._by_pid.pop(slot.pid, None)
+            known = self._by_pid.pop(slot.pid, None)
+            if known is not None:
+                self._unmanaged[slot.pid] = known
             self._sweeper.forget(slot)
             self._clear(slot)
 
@@ -385,6 +394,7 @@ class Engine:
     def _exited(self, pid: int, code: int) -> None:
         known = self._by_pid.pop(pid, None)
         if known is None:
+            self._unmanaged.pop(pid, None)
             return
         watcher, slot = known
         now, before = self._loop.time(), slot.state

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Final
 
 from circus.model.errors import SocketError, SpawnError
 from circus.model.specs import WatcherSpec
 from circus.process.command import sockets_mentioned
-from circus.process.limits import descriptors_left
+from circus.process.limits import is_short_of_descriptors
 from circus.process.spawner import Child, Launcher
 from circus.sockets.table import SocketTable
-
-KEPT_BACK: Final = 40
-"""Descriptors that no worker gets: for clients, logs and looks into /proc."""
 
 
 class WorkerLauncher:
@@ -42,10 +38,10 @@ class WorkerLauncher:
 
         A socket that is so_reuseport is opened for this worker alone: the worker keeps it.
         """
-        if descriptors_left() < KEPT_BACK:
+        if is_short_of_descriptors():
             raise SpawnError(
                 f"watcher {self._launcher.spec.name}: no descriptor left for another worker: each "
-                f"takes one of circusd, which keeps {KEPT_BACK} back to answer and to look after "
+                "takes one of circusd, which keeps some back to answer and to look after "
                 "the others. Raise the hard limit that circusd starts with (ulimit -Hn, or "
                 "LimitNOFILE= in its systemd unit)"
             )

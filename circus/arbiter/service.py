@@ -85,6 +85,12 @@ class Service:
         self.loop.run()
         return self.arbiter.exit_code
 
+    def restore_endpoints(self) -> None:
+        """Make files of endpoints again that somebody removed; SocketError when that fails."""
+        for part in (self.server, self.publisher):
+            if part.restore():
+                log.warning("%s had lost its file: bound again", part.endpoint)
+
     def close(self, linger: float = LINGER) -> None:
         """Answer who waits, and give everything up; a second time it does nothing."""
         if self._context.closed:

@@ -196,6 +196,7 @@ def _signals(service: Service, notifier: Notifier) -> SignalWatch:
     def reload() -> None:
         notifier.reloading()
         try:
+            service.restore_endpoints()
             arbiter.reload_config()
         except CircusError as exc:
             log.error("SIGHUP: %s", exc)
@@ -210,6 +211,11 @@ def _signals(service: Service, notifier: Notifier) -> SignalWatch:
             signal.SIGHUP: reload,
             signal.SIGCHLD: arbiter.engine.reaper.child_signal,
             signal.SIGWINCH: lambda: None,
+            # Their default is the end of circusd, and orphans: senders mean log rotation.
+            signal.SIGUSR1: lambda: log.info(
+                "SIGUSR1: a log file that was moved is reopened anyway"
+            ),
+            signal.SIGUSR2: lambda: log.info("SIGUSR2 does nothing"),
         },
     )
 

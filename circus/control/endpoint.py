@@ -44,6 +44,16 @@ class Binding:
     identity: tuple[int, int] | None = None
     """Device and inode of the ipc file, which tell whether it is still ours."""
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the ipc file was removed or replaced: no new client can come."""
+        if self.path is None:
+            return False
+        try:
+            return _identity(self.path) != self.identity
+        except OSError:
+            return True
+
     def release(self) -> None:
         """Remove the ipc file, unless another one has taken its place."""
         if self.path is None:

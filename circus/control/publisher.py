@@ -71,13 +71,7 @@ class EventPublisher:
             sock.setsockopt(zmq.RCVHWM, NEWS_PER_TURN)
             sock.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
             sock.setsockopt(zmq.XPUB_NODROP, 1)  # a full queue is told, not passed over in silence
-            self._binding = bind(
-                sock,
-                self.endpoint,
-                what=self._what,
-                owner=self._owner,
-                allow_insecure=self._allow_insecure,
-            )
+            self._binding = self._bind(sock)
         except BaseException:
             sock.close()
             raise
@@ -85,6 +79,24 @@ class EventPublisher:
         self.endpoint = self._binding.address
         self._loop.watch(sock.fileno(), self._on_edge)
         self._go_on()
+
+    def restore(self) -> bool:
+        """Bind anew if the file of the endpoint was removed; say whether it was."""
+        sock = self._socket
+        if sock is None or self._binding is None or not self._binding.is_lost:
+            return False
+        sock.unbind(self._binding.address)
+        self._binding = self._bind(sock)
+        return True
+
+    def _bind(self, sock: zmq.Socket[bytes]) -> Binding:
+        return bind(
+            sock,
+            self.endpoint,
+            what=self._what,
+            owner=self._owner,
+            allow_insecure=self._allow_insecure,
+        )
 
     def close(self, linger: float = 0.0) -> None:
         """Give up the endpoint; libzmq sends what is queued for *linger* more seconds."""

@@ -94,13 +94,7 @@ class Server:
             sock.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME)
             sock.setsockopt(zmq.SNDHWM, HIGH_WATER_MARK)
             sock.setsockopt(zmq.RCVHWM, HIGH_WATER_MARK)
-            self._binding = bind(
-                sock,
-                self.endpoint,
-                what="control endpoint",
-                owner=self._owner,
-                allow_insecure=self._allow_insecure,
-            )
+            self._binding = self._bind(sock)
         except BaseException:
             sock.close()
             raise
@@ -108,6 +102,24 @@ class Server:
         self.endpoint = self._binding.address
         self._loop.watch(sock.fileno(), self._on_edge)
         self._go_on()  # the edge of a request that came before watch() is gone
+
+    def restore(self) -> bool:
+        """Bind anew if the file of the endpoint was removed; say whether it was."""
+        sock = self._socket
+        if sock is None or self._binding is None or not self._binding.is_lost:
+            return False
+        sock.unbind(self._binding.address)
+        self._binding = self._bind(sock)
+        return True
+
+    def _bind(self, sock: zmq.Socket[bytes]) -> Binding:
+        return bind(
+            sock,
+            self.endpoint,
+            what="control endpoint",
+            owner=self._owner,
+            allow_insecure=self._allow_insecure,
+        )
 
     def close(self, linger: float = 0.0) -> None:
         """Answer who still waits, and give up the endpoint.

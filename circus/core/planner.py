@@ -173,19 +173,38 @@ def _new_first(
     good = workforce.fresh - workforce.unproven
     too_many_old = workforce.stale - max(0, target - good)
     if too_many_old > 0:
-        yield from (Stop(wid, leaving=True) for wid in islice(workforce.live, too_many_old))
+        yield from _stop_stale(wanted, workforce, too_many_old)
     newcomers = workforce.fresh + len(workforce.waiting)
     if newcomers > target:
         surplus = newcomers - target
         dropped = min(surplus, len(workforce.waiting))
         yield from (Drop(wid) for wid in islice(workforce.waiting, dropped))
-        fresh = islice(workforce.live, workforce.stale, None)
-        yield from (Stop(wid, leaving=True) for wid in islice(fresh, surplus - dropped))
+        yield from _stop_newest(workforce, min(surplus - dropped, workforce.fresh))
     elif spawning:
         yield from (Spawn(wid) for wid in workforce.due)
         room = rollout.batch - workforce.unproven - len(workforce.waiting)
         count = int(min(target - newcomers, max(0, room)))
         yield from (Spawn(wid) for wid in workforce.free_wids(count))
+
+
+def _stop_stale(wanted: Wanted, workforce: Workforce, count: int) -> Iterator[Action]:
+    """Newcomers of a rollout that this one has overtaken go first: they never proved good."""
+    overtaken = [
+        wid
+        for wid, slot in islice(workforce.starting.items(), count)
+        if slot.generation != wanted.generation
+    ]
+    yield from (Stop(wid, leaving=True) for wid in overtaken)
+    proven = (wid for wid in workforce.live if wid not in workforce.starting)
+    yield from (Stop(wid, leaving=True) for wid in islice(proven, count - len(overtaken)))
+
+
+def _stop_newest(workforce: Workforce, count: int) -> Iterator[Action]:
+    """What is not proven goes before what serves."""
+    unproven = list(islice(reversed(workforce.starting), count))
+    yield from (Stop(wid, leaving=True) for wid in unproven)
+    proven = (wid for wid in reversed(workforce.live) if wid not in workforce.starting)
+    yield from (Stop(wid, leaving=True) for wid in islice(proven, count - len(unproven)))
 
 
 def _old_first(
@@ -213,11 +232,8 @@ def _undo(workforce: Workforce, target: int) -> Iterator[Action]:
     if surplus > 0:
         dropped = min(surplus, len(workforce.waiting))
         yield from (Drop(wid) for wid in islice(workforce.waiting, dropped))
-        unproven = list(islice(reversed(workforce.starting), surplus - dropped))
-        yield from (Stop(wid, leaving=True) for wid in unproven)
-        rest = surplus - dropped - len(unproven)
-        forgotten = min(rest, workforce.finished)
+        unproven = min(len(workforce.starting), surplus - dropped)
+        forgotten = min(surplus - dropped - unproven, workforce.finished)
         if forgotten:
             yield Forget(forgotten)
-        good = (wid for wid in reversed(workforce.live) if wid not in workforce.starting)
-        yield from (Stop(wid, leaving=True) for wid in islice(good, rest - forgotten))
+        yield from _stop_newest(workforce, surplus - dropped - forgotten)

@@ -19,23 +19,22 @@ LIMITS: Final = {
 """Limit name, as in rlimit_NAME, -> its number on this machine."""
 
 UNLIMITED: Final = resource.RLIM_INFINITY
-UNCOUNTED: Final = 1 << 30
 
 
-def descriptors_left() -> int:
-    """Return how many more descriptors we may open, or fewer: the lowest free number tells.
+def is_short_of_descriptors() -> bool:
+    """Say whether those that are left have to be kept for clients, logs and looks into /proc.
 
-    It costs two system calls. 0 where not even one can be had.
+    An eighth of the limit is, but 40 to 256: libzmq ends the process when a client of an ipc://
+    endpoint connects while there is none. The lowest free number tells how many are in use, for
+    two system calls.
     """
     try:
         lowest = os.dup(2)
     except OSError as exc:
-        if exc.errno != errno.EMFILE:
-            return UNCOUNTED  # there is no descriptor 2: nothing can be said
-        return 0
+        return exc.errno == errno.EMFILE  # else there is no descriptor 2: nothing can be said
     os.close(lowest)
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return UNCOUNTED if soft == UNLIMITED else max(0, soft - lowest)
+    return soft != UNLIMITED and soft - lowest < min(max(soft // 8, 40), 256)
 
 
 def raise_descriptors() -> tuple[int, int] | None:

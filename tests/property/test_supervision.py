@@ -61,6 +61,7 @@ class World:
                     )
             case Stop(wid, leaving):
                 slot = workforce.slots[wid]
+                self.check_that_it_may_go(slot)
                 slot.leaving = leaving
                 workforce.move(slot, Event.STOP, now, now + self.spec.graceful_timeout)
             case Kill(wid):
@@ -71,6 +72,14 @@ class World:
                 workforce.move(workforce.slots[wid], Event.DROP, now)
             case Forget(count):
                 workforce.finished -= count
+
+    def check_that_it_may_go(self, slot):
+        """A rollout, or taking it back, leaves at least as many proven ones as are wanted."""
+        wanted = self.wanted
+        if wanted.running and not wanted.bounce and wanted.rollout is not None:
+            proven = len(self.workforce.live) - len(self.workforce.starting)
+            if wanted.rollout.mode is not Mode.OLD_FIRST and slot.state is State.RUNNING:
+                assert proven > places(self.spec, wanted)
 
     def settle(self):
         """Plan and apply until nothing is left to do now."""
@@ -261,7 +270,7 @@ class Supervision(RuleBasedStateMachine):
             assert not workforce.ending
 
 
-Supervision.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Supervision.TestCase.settings = settings(max_examples=300, stateful_step_count=50, deadline=None)
 TestSupervision = Supervision.TestCase
 
 

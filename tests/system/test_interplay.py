@@ -194,3 +194,67 @@ def test_a_watcher_removed_by_hand_comes_back_with_the_configuration(circusd):
     daemon.ok("rm", name="web", waiting=True)
     daemon.ok("reloadconfig", waiting=True)
     assert daemon.status("web") == "active"
+
+
+def test_orphans_that_left_tree_and_session_end_with_circusd(circusd):
+    """A daemonized grandchild keeps no link to its worker: no stop finds it, but the end does."""
+    ignoring = "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True)"
+    daemon = circusd("")
+    script = daemon.folder / "forker.py"
+    script.write_text(
+        "import os, subprocess, sys, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        f"    code = {ignoring + '; time.sleep(60)'!r}\n"
+        "    subprocess.Popen([sys.executable, '-c', code])\n"
+        "    os._exit(0)\n"
+        "time.sleep(60)\n"
+    )
+    daemon.ready()
+    daemon.ok("add", name="forker", cmd=f"{sys.executable} {script}", start=True)
+    (worker,) = daemon.wait_pids("forker", 1)
+
+    def marked():
+        return [pid for pid in children_of(daemon.pid) if pid != worker and alive(pid)]
+
+    (orphan,) = wait_for(marked)
+    daemon.ok("stop", name="forker", waiting=True)
+    assert alive(orphan)
+    assert daemon.terminate() == 0
+    assert not alive(orphan)
+    assert "ending orphans" in daemon.log()
+
+
+def children_of(pid):
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def test_user_signals_do_not_end_circusd(circusd):
+    daemon = circusd(watcher("web"))
+    (pid,) = daemon.wait_pids("web", 1)
+    for signum in (signal.SIGUSR1, signal.SIGUSR2):
+        os.kill(daemon.pid, signum)
+        wait_for(lambda signum=signum: signum.name in daemon.log())
+    assert daemon.pids("web") == [pid]
+
+
+def test_a_removed_endpoint_comes_back_with_the_configuration(circusd):
+    daemon = circusd(watcher("web"))
+    (pid,) = daemon.wait_pids("web", 1)
+    for name in ("c", "e"):
+        (daemon.folder / name).unlink()
+    os.kill(daemon.pid, signal.SIGHUP)
+    wait_for(lambda: all((daemon.folder / name).exists() for name in ("c", "e")))
+    assert daemon.pids("web") == [pid]
+    events = daemon.subscribe().settle()
+    events.close()
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*$", ".*.*.*b", r"(.)\1+x"])
+def test_a_regex_that_could_take_for_ever_is_refused(circusd, pattern):
+    daemon = circusd(watcher("a" * 60))
+    daemon.ready()
+    reply = daemon.call("stop", name=pattern, match="regex")
+    assert "could take too long" in reply["reason"]
+    assert reply["errno"] == 3
+    assert daemon.ok("stop", name="a+$", match="regex", waiting=True)

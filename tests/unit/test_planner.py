@@ -138,6 +138,33 @@ class TestReload:
         assert wanted.rollout.mode is Mode.UNDO
         assert plan(WEB, wanted, force, 200.2).actions == (Stop(4, leaving=True),)
 
+    def test_newcomers_that_a_second_reload_overtook_go_before_those_that_serve(self):
+        wanted, force = self.begin(Mode.NEW_FIRST)
+        self.spawn(wanted, force, 3, 200.0)
+        self.spawn(wanted, force, 4, 200.0)
+        wanted.begin(Rollout(Mode.NEW_FIRST, ready_after=1.0))
+        force.raise_generation(wanted.generation)
+        step = plan(WEB, wanted, force, 200.1)
+        assert step.actions == (
+            Stop(3, leaving=True),
+            Stop(4, leaving=True),
+            Spawn(5),
+            Spawn(6),
+        )
+
+    def test_fewer_wanted_during_a_reload_takes_the_unproven_first(self):
+        wanted, force = self.begin(Mode.NEW_FIRST)
+        self.spawn(wanted, force, 3, 200.0)
+        force.advance(201.0)
+        self.spawn(wanted, force, 4, 201.0)
+        wanted.numprocesses = 1
+        step = plan(WEB, wanted, force, 201.0)
+        assert step.actions == (
+            Stop(1, leaving=True),
+            Stop(2, leaving=True),
+            Stop(4, leaving=True),
+        )
+
     def test_sequential_takes_one_away_and_waits_for_its_successor(self):
         wanted, force = self.begin(Mode.OLD_FIRST, batch=1)
         assert plan(WEB, wanted, force, 200.0).actions == (Stop(1, leaving=False),)
