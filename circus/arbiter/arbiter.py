@@ -14,9 +14,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from circus import config
-from circus.arbiter.engine import Engine, Publish
+from circus.arbiter.announcer import Announcer, Publish
+from circus.arbiter.engine import Engine
 from circus.arbiter.launch import WorkerLauncher
 from circus.arbiter.operations import LIFE, Operations
+from circus.arbiter.processes import Processes
 from circus.arbiter.reconfigure import Reconfiguration, apply_change
 from circus.arbiter.roster import Roster
 from circus.arbiter.strangers import Strangers
@@ -25,7 +27,7 @@ from circus.arbiter.watcher import Watcher
 from circus.control.api import Operation, Payload, WatcherView
 from circus.loop.loop import Loop
 from circus.model.errors import CommandError, ConfigError, SocketError
-from circus.model.events import Action, topic
+from circus.model.events import Action
 from circus.model.specs import ArbiterSpec, WatcherSpec
 from circus.model.units import signal_name
 from circus.process import tree
@@ -68,23 +70,23 @@ class Arbiter:
         self.sockets = SocketTable()
         self.exit_code = 0
         self.restarts = 0
-        self._publish = publish
         self._changed = changed
         self._read = read or self._read_source
-        self.engine = Engine(
+        self._announcer = Announcer(publish, listened)
+        self.processes = Processes(
             loop,
-            publish=publish,
-            listened=listened,
-            settled=self._settled,
+            self._announcer,
             launcher=lambda spec: WorkerLauncher(spec, self.sockets, nofile),
+            changed=self._mark,
             strangers=strangers,
         )
+        self.engine = Engine(loop, self.processes, self._announcer, settled=self._settled)
         self.roster = Roster(
             loop, self.engine, self.sockets, warmup_delay=lambda: self.spec.warmup_delay
         )
         self.roster.take_in(spec.watchers)
         self._operations = Operations(
-            self.engine, loop.time, self.roster.queued, lambda: self.spec.warmup_delay
+            self.processes, loop.time, self.roster.queued, lambda: self.spec.warmup_delay
         )
         self._busy: set[Watcher] | None = None  # while everything stops: who is not done
         self._next_life: ArbiterSpec | None = None  # what to go on with after that
@@ -92,6 +94,9 @@ class Arbiter:
         self._life_error: str | None = None  # why the last restart is not what was asked for
         self._quits = 0
         self._recorder: Any = None
+
+    def _mark(self, watcher: Watcher) -> None:
+        self.engine.mark(watcher)
 
     # Life
 
@@ -107,7 +112,7 @@ class Arbiter:
         """Give up sockets and descriptors."""
         self.roster.release_sockets()
         self.sockets.close_all()
-        self.engine.close()
+        self.processes.close()
 
     def quit_by_signal(self) -> None:
         """SIGTERM: stop in order; the second time within a second, the third time at once."""
@@ -117,10 +122,10 @@ class Arbiter:
             self.quit()
         elif self._quits == 2:
             log.warning("stopping: told again, %g s of grace are left", HURRIED_GRACE)
-            self.engine.hurry(HURRIED_GRACE)
+            self.processes.hurry(HURRIED_GRACE)
         else:
             log.warning("stopping: told three times, killing what is left")
-            self.engine.hurry(0.0)
+            self.processes.hurry(0.0)
 
     # What commands see
 
@@ -136,7 +141,7 @@ class Arbiter:
         return self._view(watcher)
 
     def _view(self, watcher: Watcher) -> WatcherView:
-        return WatcherProxy(watcher, self.engine, self.loop.time)
+        return WatcherProxy(watcher, self.processes, self.loop.time)
 
     def numprocesses(self) -> int:
         """How many processes exist over all watchers."""
@@ -153,7 +158,7 @@ class Arbiter:
 
             self._recorder = Recorder(tree.children)
         record: Payload | str = self._recorder.record(pid, children=pid != self.pid)
-        known = self.engine.process(pid)
+        known = self.processes.process(pid)
         if isinstance(record, dict) and known is not None:
             slot = known[1]
             record.update(started=slot.started, wid=slot.wid, age=time.time() - slot.started)
@@ -220,7 +225,7 @@ class Arbiter:
             elif watcher.spec.send_hup:
                 for pid in watcher.pids():
                     self._send(pid, signal.SIGHUP)
-                self._event(watcher, Action.RELOAD)
+                self._announcer.event(watcher, Action.RELOAD)
             else:
                 watcher.roll(now, sequential=sequential)
                 rolled.append(watcher)
@@ -243,7 +248,7 @@ class Arbiter:
         slots = [slot for slot in watcher.workers() if pid is None or slot.pid == pid]
         ended = self._operations.ended(watcher, slots, grace)
         for slot in slots:
-            self.engine.kill(watcher, slot, signum or watcher.spec.stop_signal, grace)
+            self.processes.end(watcher, slot, signum or watcher.spec.stop_signal, grace)
         return ended
 
     def signal(
@@ -284,7 +289,7 @@ class Arbiter:
         if spec.name in self.roster:
             raise CommandError(f"{spec.name!r} already exist")
         (watcher,) = self.roster.take_in([spec])
-        self._event(watcher, Action.ADD)
+        self._announcer.event(watcher, Action.ADD)
         if not start:
             return self._operations.done()
         self.roster.start(watcher)
@@ -293,7 +298,7 @@ class Arbiter:
     def remove(self, name: str, *, nostop: bool) -> Operation:
         """Let a watcher go, with its processes unless *nostop*."""
         watcher = self.roster.named(name)
-        self._event(watcher, Action.REMOVE)
+        self._announcer.event(watcher, Action.REMOVE)
         self.roster.depart(watcher, nostop=nostop)
         if not nostop:
             return self._operations.stopped([watcher], {})
@@ -307,7 +312,7 @@ class Arbiter:
         watcher = self.roster.named(name)
         rolled = apply_change(watcher, changes, self.loop.time())
         for _ in changes:
-            self._event(watcher, Action.UPDATED)
+            self._announcer.event(watcher, Action.UPDATED)
         self.engine.mark(watcher)
         return self._operations.settled([watcher], rolled=[watcher] if rolled else [])
 
@@ -372,7 +377,9 @@ class Arbiter:
             if stuck:
                 if self._next_life is None:
                     self.exit_code = 1
-                log.error("leaving watcher=%s pids=%s", watcher.name, self.engine.remains(watcher))
+                log.error(
+                    "leaving watcher=%s pids=%s", watcher.name, self.processes.remains(watcher)
+                )
             self._done_with(watcher)
 
     def _done_with(self, watcher: Watcher) -> None:
@@ -400,7 +407,7 @@ class Arbiter:
             return
         if self._next_life is None:
             if self._strangers:
-                Strangers(self.loop, self.engine.workers, self.loop.stop).end()
+                Strangers(self.loop, self.processes.workers, self.loop.stop).end()
             else:
                 self.loop.stop()
             return
@@ -420,10 +427,6 @@ class Arbiter:
         self._changed(frozenset([LIFE]))
 
     # Helpers
-
-    def _event(self, watcher: Watcher, action: Action) -> None:
-        moment = time.time()
-        self._publish(topic(watcher.name, action), lambda: {"time": moment})
 
     def _send(self, pid: int, signum: int) -> None:
         try:

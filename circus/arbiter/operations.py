@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from math import inf
 from typing import Final
 
-from circus.arbiter.engine import PATIENCE, Engine, is_settled
+from circus.arbiter.engine import is_settled
+from circus.arbiter.processes import PATIENCE, Processes
 from circus.arbiter.watcher import Watcher
 from circus.control.api import Operation, Payload
 from circus.core.rollout import Mode
@@ -51,11 +52,11 @@ def _unfinished(watchers: Collection[Watcher]) -> str:
     return f"not finished yet: {shown or 'nothing'}. It goes on; ask with: circusctl status"
 
 
-def _refuse_stuck(engine: Engine, watcher: Watcher) -> None:
+def _refuse_stuck(processes: Processes, watcher: Watcher) -> None:
     """Raise CommandError where all that is left to end did not end by SIGKILL."""
     stuck = watcher.stuck()
     if stuck and len(stuck) == len(watcher.workforce.ending):
-        pids = ", ".join(map(str, engine.remains(watcher)))
+        pids = ", ".join(map(str, processes.remains(watcher)))
         raise CommandError(
             f"{watcher.name} is not stopped: SIGKILL did not end pid {pids}. "
             "Look at their state in /proc/PID/status: D waits for a device"
@@ -85,12 +86,12 @@ class Operations:
 
     def __init__(
         self,
-        engine: Engine,
+        processes: Processes,
         time: Callable[[], float],
         queued: Callable[[str], bool],
         pause: Callable[[], float],
     ) -> None:
-        self._engine = engine
+        self._processes = processes
         self._time = time
         self._queued = queued
         self._pause = pause
@@ -145,7 +146,7 @@ class Operations:
         def is_down(watcher: Watcher) -> bool:
             if watcher.wanted.running:
                 return True  # somebody started it again meanwhile
-            _refuse_stuck(self._engine, watcher)
+            _refuse_stuck(self._processes, watcher)
             return not watcher.workforce.slots
 
         return self._make(watchers, is_down, lambda: dict(answer))
@@ -218,7 +219,7 @@ class Operations:
         held = [(slot, slot.pid) for slot in slots]
 
         def are_gone(watcher: Watcher) -> bool:
-            _refuse_stuck(self._engine, watcher)
+            _refuse_stuck(self._processes, watcher)
             ending = watcher.workforce.ending
             return all(slot.pid != pid and slot.wid not in ending for slot, pid in held)
 

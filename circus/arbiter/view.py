@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from circus.arbiter.engine import Engine
+from circus.arbiter.processes import Processes
 from circus.arbiter.watcher import Watcher
 from circus.control.api import WorkerView
 from circus.model.errors import ConfigError
@@ -18,11 +18,11 @@ from circus.process.environment import worker_environment
 class WatcherProxy:
     """Implements circus.control.api.WatcherView."""
 
-    __slots__ = ("_engine", "_time", "_watcher")
+    __slots__ = ("_processes", "_time", "_watcher")
 
-    def __init__(self, watcher: Watcher, engine: Engine, time: Callable[[], float]) -> None:
+    def __init__(self, watcher: Watcher, processes: Processes, time: Callable[[], float]) -> None:
         self._watcher = watcher
-        self._engine = engine
+        self._processes = processes
         self._time = time
 
     @property
@@ -41,7 +41,7 @@ class WatcherProxy:
         return self._watcher.status().value
 
     def detail(self) -> Mapping[str, Any] | None:
-        stuck = self._engine.remains(self._watcher)
+        stuck = self._processes.remains(self._watcher)
         return self._watcher.detail(self._time(), stuck)
 
     def pids(self) -> list[int]:

@@ -209,7 +209,7 @@ def _signals(service: Service, notifier: Notifier) -> SignalWatch:
             signal.SIGINT: terminate,
             signal.SIGQUIT: terminate,
             signal.SIGHUP: reload,
-            signal.SIGCHLD: arbiter.engine.reaper.child_signal,
+            signal.SIGCHLD: arbiter.processes.reaper.child_signal,
             signal.SIGWINCH: lambda: None,
             # Their default is the end of circusd, and orphans: senders mean log rotation.
             signal.SIGUSR1: lambda: log.info(

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from circus.arbiter import engine
+from circus.arbiter import processes
 from circus.arbiter.service import Service
 from circus.model.errors import CommandError
 from circus.model.specs import ArbiterSpec, WatcherSpec
@@ -14,12 +14,12 @@ from tests.system.daemon import alive
 
 @pytest.fixture
 def deaf(monkeypatch):
-    """The pids that no signal from the engine reaches, as if they waited for a device."""
+    """The pids that no signal from circusd reaches, as if they waited for a device."""
     pids = set()
     real = os.kill
-    monkeypatch.setattr(engine, "PATIENCE", 0.1)
+    monkeypatch.setattr(processes, "PATIENCE", 0.1)
     monkeypatch.setattr(
-        engine.os, "kill", lambda pid, signum: None if pid in pids else real(pid, signum)
+        processes.os, "kill", lambda pid, signum: None if pid in pids else real(pid, signum)
     )
     return pids
 
