@@ -76,20 +76,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from circus.config.schema import schema
 
-        print(json.dumps(schema(), indent=2))
-        return EXIT_OK
+        return _show(json.dumps(schema(), indent=2))
     if args.config is None:
         parser.print_usage()
         return EXIT_OK
     try:
         loaded = _load(args)
-        if args.check:
-            from circus.config.describe import describe
-
-            print(describe(loaded))
-            return EXIT_OK
     except CircusError as exc:
-        return _refuse(exc)
+        print(exc, file=sys.stderr)  # each line says which file
+        return EXIT_START
+    if args.check:
+        from circus.cli.check import check
+
+        return _show(check(loaded))
     report = None
     if args.daemon:
         from circus.cli.daemonize import DaemonizeError, launch
@@ -163,11 +162,13 @@ def _open(
     from circus.arbiter.service import Service
     from circus.cli.notify import Notifier
     from circus.cli.pidfile import Pidfile
+    from circus.config.missing import missing_parts
 
     spec = loaded.spec
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    _warn_of_missing_parts(spec)
+    for warning in missing_parts(spec):
+        log.warning("%s", warning)
     service = Service(spec, read=lambda: _load(args), nofile=nofile)
     notifier = Notifier()
     signals = _signals(service, notifier)
@@ -249,31 +250,21 @@ def _configure_logging(spec: ArbiterSpec) -> None:
     configure_logger(logging.getLogger("circus"), level, spec.logoutput, spec.loggerconfig)
 
 
-def _warn_of_missing_parts(spec: ArbiterSpec) -> None:
-    """Say what a configuration asks for that this version does not do."""
-    for plugin in spec.plugins:
-        log.warning("plugin %s is not run: this version runs no plugins yet", plugin.name)
-    if spec.statsd or spec.stats_endpoint:
-        log.warning("statsd is not run: this version has no stats stream yet; use circusctl stats")
-    if spec.httpd:
-        log.warning("httpd is not run: this version has no web console yet")
-    for watcher in spec.watchers:
-        if watcher.hooks:
-            log.warning("watcher %s: its hooks are not called by this version", watcher.name)
-        if watcher.stdout_stream or watcher.stderr_stream:
-            log.warning(
-                "watcher %s: its streams are not written by this version; "
-                "its output goes to circusd's own",
-                watcher.name,
-            )
-
-
 def _fail(exc: CircusError, report: Report | None) -> int:
     """Say why circusd cannot start, to whoever launched it or on the console."""
     if report is None:
         return _refuse(exc)
     report.failed(str(exc))
     return EXIT_START
+
+
+def _show(text: str) -> int:
+    """Print a result; a reader that has seen enough, as `head` has, is no error."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered goes into the void
+    return EXIT_OK
 
 
 def _refuse(exc: CircusError) -> int:

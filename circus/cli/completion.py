@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from circus.cli.exits import FAILED
-from circus.cli.parser import GLOBAL_FLAGS
+from circus.cli.parser import GLOBAL_FLAGS, NAMING
 from circus.control.commands import NAMES, find_command
 
 _HIDDEN: Final = frozenset({"--complete"})
@@ -51,4 +51,5 @@ def _wants_name(command: str, words: Sequence[str]) -> bool:
     """Tell whether the next argument of *command* is a watcher's name."""
     usage = find_command(command).usage.split()
     before = [word for word in words if not word.startswith("-")]
-    return bool(usage) and usage[0].strip("[]") == "NAME" and before[-1] == command
+    wants = bool(usage) and usage[0].strip("[]") == "NAME" and command not in NAMING
+    return wants and before[-1] == command

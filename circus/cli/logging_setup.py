@@ -34,6 +34,8 @@ _FORMAT: Final = "%(asctime)s {name}[%(process)d] [%(levelname)s] %(message)s"
 _PIPE_ROOM: Final = 4096
 """Bytes that a pipe or terminal takes without blocking once poll(2) says it is writable."""
 _SYSLOG_PORT: Final = 514
+_UNREAD: Final = "nobody read them"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def configure_logger(
@@ -74,7 +76,30 @@ def configure_logger(
     logger.propagate = True
 
 
-class ConsoleHandler(logging.Handler):
+class _CountingHandler(logging.Handler):
+    """Counts the lines that could not be written, and tells the count when it works again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = 0
+        self._why = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, or count it as lost."""
+        try:
+            if self.lost and self._write(f"({self.lost} log lines lost: {self._why})\n"):
+                self.lost = 0
+            if self.lost or not self._write(self.format(record) + "\n"):
+                self.lost += 1
+        except Exception:  # noqa: BLE001 - logging's own contract: a bad record ends nothing
+            self.handleError(record)
+
+    def _write(self, text: str) -> bool:
+        """Write *text*, or return False with the reason in `_why`."""
+        raise NotImplementedError
+
+
+class ConsoleHandler(_CountingHandler):
     """Writes to a descriptor that somebody may have stopped reading, without ever waiting.
 
     A full pipe (or a terminal on hold) would stop circusd. Lines that do not fit are counted, and
@@ -87,10 +112,10 @@ class ConsoleHandler(logging.Handler):
 
     def __init__(self, fd: int) -> None:
         super().__init__()
+        self._why = _UNREAD
         self._own, self._write_now = _patient_writer(fd)
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
-        self.lost = 0
 
     def close(self) -> None:
         """Close what was opened; the descriptor that was given stays open."""
@@ -100,16 +125,6 @@ class ConsoleHandler(logging.Handler):
         self._write_now = _refuse_to_write
         super().close()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one record, or count it as lost."""
-        try:
-            if self.lost and self._write(f"({self.lost} log lines lost: nobody read them)\n"):
-                self.lost = 0
-            if self.lost or not self._write(self.format(record) + "\n"):
-                self.lost += 1
-        except Exception:  # noqa: BLE001 - logging's own contract: a bad record ends nothing
-            self.handleError(record)
-
     def _write(self, text: str) -> bool:
         data = text.encode("utf-8", "backslashreplace")
         for start in range(0, len(data), _PIPE_ROOM):
@@ -118,9 +133,65 @@ class ConsoleHandler(logging.Handler):
                 return False
             try:
                 self._write_now(data[start : start + _PIPE_ROOM])
-            except OSError:  # the reader is gone, or somebody else was faster: the same to us
+            except OSError as exc:  # the reader is gone, or somebody was faster: the same to us
+                self._why = _UNREAD if exc.errno not in _FULL else _reason(exc)
                 return False
         return True
+
+
+class FileHandler(_CountingHandler):
+    """Appends to a file, which is opened again when it was moved away.
+
+    Without buffers: of what a full disk does not take, nothing may come back later.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = os.path.abspath(path)
+        self._fd = self._open()
+        self._is_torn = False
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        super().close()
+
+    def _write(self, text: str) -> bool:
+        data = text.encode("utf-8", "replace")
+        if self._is_torn:
+            data = b"\n" + data
+        written = 0
+        try:
+            self._follow()
+            while written < len(data):
+                written += os.write(self._fd, data[written:])
+        except OSError as exc:
+            self._is_torn |= written > 0  # the next line begins on a line of its own
+            self._why = _reason(exc)
+            return False
+        self._is_torn = False
+        return True
+
+    def _follow(self) -> None:
+        """Open the path anew if another file, or none, is there."""
+        try:
+            if os.path.samestat(os.stat(self.path), os.fstat(self._fd)):
+                return
+        except FileNotFoundError:
+            pass
+        opened = self._open()
+        os.close(self._fd)
+        self._fd, self._is_torn = opened, False
+
+    def _open(self) -> int:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOCTTY | os.O_CLOEXEC
+        return os.open(self.path, flags, 0o666)
+
+
+def _reason(exc: OSError) -> str:
+    return str(exc.strerror or exc).lower()
 
 
 def _patient_writer(fd: int) -> tuple[int, Callable[[bytes], object]]:
@@ -184,7 +255,7 @@ def _handler(output: str) -> logging.Handler:
     if output.startswith("syslog:"):
         return _syslog(output)
     try:
-        return logging.handlers.WatchedFileHandler(output, encoding="utf-8", errors="replace")
+        return FileHandler(output)
     except OSError as exc:
         raise ConfigError(
             f"logoutput = {output}: cannot open it: {str(exc.strerror).lower()}. "

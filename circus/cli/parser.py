@@ -40,6 +40,15 @@ WATCHERS: Final = {
     },
 }
 """How shells complete a watcher's name: they ask the circusd that runs."""
+NAMING: Final = frozenset({"add"})
+"""Commands whose NAME is a new one: there is nothing to complete."""
+_WORDS: Final = {
+    "NAME": "the watcher's name",
+    "N": "how many processes more or fewer (default: 1)",
+    "PID": "the process id of one of its workers",
+    "SIGNAL": "a number or a name, as in 15, TERM or SIGTERM",
+}
+"""What the words of a usage line mean."""
 
 
 class UsageError(CircusError):
@@ -68,6 +77,15 @@ class _FlagsParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UsageError."""
         raise UsageError(message, command_parser(self._command).format_usage())
+
+
+class _TreeFormatter(argparse.RawDescriptionHelpFormatter):
+    """Lists the commands without a line above them that says COMMAND."""
+
+    def _format_action(self, action: argparse.Action) -> str:
+        text = super()._format_action(action)
+        is_list = isinstance(action, argparse._SubParsersAction)
+        return text.partition("\n")[2] if is_list else text
 
 
 class Invocation:
@@ -106,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
         description=DESCRIPTION,
         epilog=EPILOG,
         add_help=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_TreeFormatter,
     )
     add_global_flags(tree)
     commands = tree.add_subparsers(title="commands", metavar="COMMAND", dest="command")
@@ -190,8 +208,9 @@ def _read(command: Command, argv: list[str]) -> Invocation:
         if word.startswith("-") and word != "-" and not _is_number(word):
             known = [*GLOBAL_FLAGS, *(f"--{long}" for _, long, _, _ in command.options)]
             parser.error(
-                f"unrecognized arguments: {word}.{suggestion(word, known)} "
-                "Write -- in front of arguments that begin with a dash"
+                f"unrecognized arguments: {word}. {command.name} has no such flag."
+                f"{suggestion(word, known)} Write -- in front of arguments that begin with a "
+                "dash"
             )
     invocation = Invocation(flags, command)
     invocation.words = words + argv[end + 1 :]
@@ -237,10 +256,9 @@ def _fill(parser: argparse.ArgumentParser, command: Command) -> None:
             f"word{index}",
             metavar=word.strip("[].") or word,
             nargs="*" if many else "?" if optional else None,
-            help=argparse.SUPPRESS,
+            help=_WORDS.get(word.strip("[]."), argparse.SUPPRESS),
         )
-        if index == 0 and word.strip("[]") == "NAME":
-            action.help = "the watcher's name"
+        if index == 0 and word.strip("[]") == "NAME" and command.name not in NAMING:
             action.complete = WATCHERS  # type: ignore[attr-defined] # shtab reads it
     _add_own_flags(parser, command)
     add_global_flags(parser)

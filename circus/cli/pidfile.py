@@ -9,6 +9,7 @@ The file is written beside and renamed, so that a reader never sees half of it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -99,11 +100,21 @@ class Pidfile:
                 holder = _believed(guard)
                 if holder is not None:
                     raise self._taken(holder)
-                self._replace(pid)
+                self._replace_or_clear(pid, guard)
                 return
             finally:
                 os.close(guard)
         raise PidfileError(f"pidfile {self.path}: it changes all the time. Who else writes it?")
+
+    def _replace_or_clear(self, pid: int, guard: int) -> None:
+        """Write the file; where that fails, leave no empty one, as a full disk would have it."""
+        try:
+            self._replace(pid)
+        except OSError:
+            if not os.fstat(guard).st_size:
+                with contextlib.suppress(OSError):
+                    os.unlink(self.path)
+            raise
 
     def _replace(self, pid: int) -> None:
         beside = f"{self.path}.{secrets.token_hex(4)}"

@@ -132,10 +132,9 @@ def pretty(reply: Reply) -> str:
 
 def _absence(exc: Unreachable, *, tunnelled: bool) -> str:
     if exc.absent and not tunnelled:
-        return (
-            f"circusd is not running at {exc.endpoint}: start it with circusd FILE, "
-            "or name another endpoint with --endpoint"
-        )
+        from circus.client.errors import absence
+
+        return absence(exc.endpoint)
     if exc.reason == "permission denied":
         return f"{exc}. Run circusctl as the user that circusd runs as"
     return f"{exc}. Is circusd running there?"

@@ -49,6 +49,7 @@ class Shell:
         self._names: tuple[float, list[str]] = (float("-inf"), [])
         self._matches: list[str] = []
         self._remember: Callable[[str], object] = lambda line: None
+        self._typed: Callable[[], str] = lambda: ""
 
     def run(self) -> int:
         """Read and carry out lines until `exit` or the end of input; return the exit status."""
@@ -58,9 +59,14 @@ class Shell:
             while True:
                 try:
                     line = self._read(PROMPT if self._terminal else "")
-                except (EOFError, KeyboardInterrupt):
-                    if self._terminal:
-                        self._screen.show("")
+                except KeyboardInterrupt:
+                    half_typed = self._typed().strip()
+                    self._end_line()
+                    if half_typed:
+                        continue
+                    return OK
+                except EOFError:
+                    self._end_line()
                     return OK
                 if line.strip() in ("exit", "EOF"):
                     return OK
@@ -92,6 +98,10 @@ class Shell:
             self.execute(line)
         except KeyboardInterrupt:
             self._screen.complain("interrupted")
+
+    def _end_line(self) -> None:
+        if self._terminal:
+            self._screen.show("")
 
     def _carry_out(self, invocation: Invocation) -> int:
         command = invocation.command
@@ -144,6 +154,7 @@ class Shell:
         readline.set_history_length(HISTORY_LENGTH)
         readline.set_auto_history(False)  # answers to questions are no commands
         self._remember = readline.add_history
+        self._typed = readline.get_line_buffer
         with contextlib.suppress(OSError):
             readline.read_history_file(path)
         readline.set_completer(self.complete)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, Final
 
 from circus.config.checks import (
+    check_addresses,
     check_arbiter,
     check_name,
     check_plugin,
@@ -20,7 +21,7 @@ from circus.config.environments import Environments
 from circus.config.families import FAMILY_NAMES, Families, is_family, read_member
 from circus.config.interpolate import Lookup, environment
 from circus.config.sections import Form, Report, Section, closest, translate
-from circus.config.values import Values, expanded, read_options, text_of
+from circus.config.values import Values, decimal_umask, expanded, read_options, text_of
 from circus.model.options import EMPTY, options_of
 from circus.model.specs import ArbiterSpec, PluginSpec, SocketSpec, WatcherSpec
 
@@ -98,7 +99,7 @@ def extra_of(
             place = f"{section.title[:-1]}.extra]"
             report.problem(
                 f"{section.at(key)}: not a known option.{translate(key, known)} "
-                f"What a plugin reads belongs into {place}"
+                f"What a plugin reads belongs in {place}"
             )
         else:
             kept[key] = raw
@@ -174,7 +175,7 @@ def read_socket(section: Section, lookup: Lookup, report: Report) -> SocketSpec 
     spec = SocketSpec(name=name, extra=extra or EMPTY, **values.fields)
     if not values.failed & {"host", "port", "family", "path"}:
         check_socket(spec, section, report)
-    _warn_of_decimal_umask(section, report)
+    _warn_of_decimal_umask(section, spec.umask, report)
     return spec if spec.path is None else replace(spec, family="AF_UNIX")
 
 
@@ -193,15 +194,17 @@ def _sockets(sections: list[Section], lookup: Lookup, report: Report) -> list[So
     sockets = [(read_socket(section, lookup, report), section) for section in sections]
     known = [(spec, section) for spec, section in sockets if spec is not None]
     check_unique("socket", ((spec.name, section) for spec, section in known), report)
+    check_addresses(known, report)
     return [spec for spec, _ in known]
 
 
-def _warn_of_decimal_umask(section: Section, report: Report) -> None:
+def _warn_of_decimal_umask(section: Section, umask: int | None, report: Report) -> None:
+    """Say so where a socket's umask without a leading 0 means something else than it did."""
     text = section.values.get("umask")
-    if section.form is Form.INI and isinstance(text, str) and text.isdigit() and text[0] != "0":
+    if umask is not None and (decimal := decimal_umask(section, text)) is not None:
         report.warn(
-            f"{section.at('umask')} = {text}: read as octal (older versions took it as decimal). "
-            f"Write umask = 0{text} to say so"
+            f"{section.at('umask')} = {text}: read as octal {umask:03o}; Circus 0.19 read decimal "
+            f"{text} = {decimal:03o}. Write umask = {umask:03o}, or {decimal:03o} to keep the old"
         )
 
 
@@ -224,7 +227,7 @@ def _arbiter(
         )
         values.fields["statsd"] = True
     spec = ArbiterSpec(extra=extra or EMPTY, **values.fields, **parts)
-    check_arbiter(spec, section, report)
+    check_arbiter(spec, section, report, values.failed)
     return spec
 
 

@@ -12,11 +12,14 @@ from typing import Final
 
 from circus.config.families import STREAM_CLASSES, STREAMS
 from circus.config.sections import Report, Section, did_you_mean
+from circus.model.addresses import exposure
+from circus.model.options import options_of
 from circus.model.specs import ArbiterSpec, PluginSpec, SocketSpec, WatcherSpec
 from circus.model.variables import substitute
 
 MAX_PROCESSES: Final = 4_194_304  # PID_MAX_LIMIT of Linux: there cannot be more
 _MAX_SOCKET_PATH: Final = 107  # sockaddr_un, less the final NUL
+_VARIABLE_FAMILIES: Final = ("sockets", "env", "rlimits")
 _ENDPOINT_EXAMPLE: Final = "ipc:///run/circus/control"
 _LOGGER_SUFFIXES: Final = (".ini", ".json", ".yaml", ".yml")
 
@@ -96,7 +99,15 @@ def check_references(
         )
     mentioned: str | None = None
     for key in ("cmd", "args", "shell_args"):
-        for name in _sockets_in(getattr(spec, key)):
+        for variable in _variables_in(getattr(spec, key)):
+            if not _is_variable(variable):
+                report.warn(
+                    f"{section.at(key)}: $(circus.{variable}) is no variable and stays as it is "
+                    f"written.{_no_variable(variable)}"
+                )
+            head, _, name = variable.partition(".")
+            if head != "sockets" or not name:
+                continue
             mentioned = key
             if name not in sockets:
                 report.problem(
@@ -145,6 +156,27 @@ def check_socket(spec: SocketSpec, section: Section, report: Report) -> None:
         report.problem(f"{section.at('port')} = {spec.port}: ports end at 65535")
 
 
+def check_addresses(sockets: Iterable[tuple[SocketSpec, Section]], report: Report) -> None:
+    """Warn of two sockets at one place, unless both share it on purpose."""
+    seen: dict[tuple[object, ...], SocketSpec] = {}
+    for spec, section in sockets:
+        if spec.path is not None:
+            place: tuple[object, ...] = (spec.path,)
+            shown, key = spec.path, "path"
+        elif spec.port == 0:
+            continue
+        else:
+            host = spec.host.lower()
+            place = (host, spec.port, spec.type, spec.interface)
+            shown, key = f"{host}:{spec.port}", "port"
+        first = seen.setdefault(place, spec)
+        if first is not spec and not (first.so_reuseport and spec.so_reuseport):
+            report.warn(
+                f"{section.at(key)}: the socket {first.name} has {shown}, too: only one of them "
+                "can be bound. Give each its own"
+            )
+
+
 def check_plugin(spec: PluginSpec, section: Section, report: Report) -> None:
     """Check that a plugin says which class it is."""
     head, dot, last = spec.use.rpartition(".")
@@ -155,7 +187,9 @@ def check_plugin(spec: PluginSpec, section: Section, report: Report) -> None:
         report.problem(f"{where}. {example}")
 
 
-def check_arbiter(spec: ArbiterSpec, section: Section, report: Report) -> None:
+def check_arbiter(
+    spec: ArbiterSpec, section: Section, report: Report, failed: Collection[str] = ()
+) -> None:
     """Check circusd's own options."""
     endpoints = ("endpoint", "pubsub_endpoint", "stats_endpoint")
     seen: dict[str, str] = {}
@@ -171,6 +205,12 @@ def check_arbiter(spec: ArbiterSpec, section: Section, report: Report) -> None:
                 f"{section.at(key)} = {section.show(text)}: the same as {seen[text]}. "
                 f"Give each its own"
             )
+        elif (
+            key != "stats_endpoint"  # it has no server yet
+            and not (spec.allow_insecure or "allow_insecure" in failed)
+            and (wrong := exposure(text))
+        ):
+            report.problem(f"{section.at(key)} = {section.show(text)}: {wrong}")
         seen.setdefault(text, key)
     if spec.endpoint_owner and spec.endpoint and not spec.endpoint.startswith("ipc://"):
         report.warn(
@@ -195,6 +235,8 @@ def endpoint_problem(text: str) -> str | None:
     if scheme == "ipc":
         if not rest:
             return "no path"
+        if rest[0] in "@*":
+            return "no file guards this endpoint"
         return "the path is too long" if _encoded_length(rest) > _MAX_SOCKET_PATH else None
     if scheme == "tcp":
         host, _, port = rest.rpartition(":")
@@ -219,17 +261,24 @@ def check_unique(what: str, named: Iterable[tuple[str, Section]], report: Report
             report.problem(f"{section.at()}: {same}; letter case does not count. Rename one")
 
 
-def _sockets_in(text: str | tuple[str, ...] | None) -> list[str]:
-    """Return the lower-case names of the sockets that a command line mentions."""
+def _variables_in(text: str | tuple[str, ...] | None) -> list[str]:
+    """Return the lower-case names of the variables that a command line mentions."""
     names: list[str] = []
-
-    def note(name: str) -> None:
-        if name.startswith("sockets."):
-            names.append(name.removeprefix("sockets."))
-
     for part in (text,) if isinstance(text, str) else text or ():
-        substitute(part, note)
+        substitute(part, names.append)
     return names
+
+
+def _is_variable(name: str) -> bool:
+    family, _, member = name.partition(".")
+    if member:
+        return family in _VARIABLE_FAMILIES
+    return name == "wid" or name in options_of(WatcherSpec)
+
+
+def _no_variable(name: str) -> str:
+    known = ("wid", *options_of(WatcherSpec))
+    return did_you_mean(name, known) or " See the guide on configuration, Variables"
 
 
 def _no_socket(name: str, sockets: Collection[str]) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from circus.config.document import Loaded
 from circus.config.families import REFERENCE, STREAMS
 from circus.model.kinds import OCTAL, SIGNAL
-from circus.model.options import Live, Option, options_of
+from circus.model.options import EMPTY, Live, Option, options_of
 from circus.model.specs import ArbiterSpec, PluginSpec, SocketSpec, WatcherSpec
 from circus.model.units import signal_name
 
@@ -16,10 +17,13 @@ _COMMAND_WIDTH: Final = 60
 _DASH: Final = "-"
 
 
-def describe(loaded: Loaded) -> str:
-    """Return what would run: endpoints, sockets, watchers in start order, plugins, warnings."""
+def describe(loaded: Loaded, defaults: Mapping[str, str] = EMPTY) -> str:
+    """Return what would run: endpoints, sockets, watchers in start order, plugins, warnings.
+
+    *defaults*: the endpoints used where the file names none, by option.
+    """
     spec = loaded.spec
-    blocks = [_headline(loaded), _globals(spec)]
+    blocks = [_headline(loaded), _globals(spec, defaults)]
     rows: list[tuple[str, ...]]
     if spec.sockets:
         rows = [
@@ -90,7 +94,7 @@ def _headline(loaded: Loaded) -> str:
     return f"{loaded.files[0]}{files}: {', '.join(counts)}; {verdict}"
 
 
-def _globals(spec: ArbiterSpec) -> str:
+def _globals(spec: ArbiterSpec, defaults: Mapping[str, str]) -> str:
     """Return circusd's own options that differ from their defaults, and always its endpoints."""
     rows = []
     for name, option in options_of(ArbiterSpec).items():
@@ -98,7 +102,7 @@ def _globals(spec: ArbiterSpec) -> str:
         if value != option.default:
             rows.append((name, _shown(option, value)))
         elif name in ("endpoint", "pubsub_endpoint"):
-            rows.append((name, "(default)"))
+            rows.append((name, f"{defaults.get(name, '')} (default)".strip()))
     return "\n".join(_aligned(rows))
 
 
@@ -120,21 +124,25 @@ def _watcher_row(spec: WatcherSpec) -> tuple[str, ...]:
 
 
 def _outputs(spec: WatcherSpec) -> str:
-    """Return where stdout and stderr go: a file, a class, nowhere, or circusd's own (-)."""
+    """Return where stdout and stderr go: nowhere, or circusd's own (-). Streams are not written."""
     closed = (spec.close_child_stdout, spec.close_child_stderr)
     ends = []
     for name, is_closed in zip(STREAMS, closed, strict=True):
         stream = getattr(spec, name)
         if stream:
-            ends.append(str(stream.get("filename") or stream.get("class") or "custom"))
+            end = stream.get("filename") or stream.get("class") or "custom"
+            ends.append(f"{end} (not written)")
         else:
             ends.append("/dev/null" if is_closed else _DASH)
     return ends[0] if ends[0] == ends[1] else f"{ends[0]}, {ends[1]}"
 
 
 def _command(spec: WatcherSpec) -> str:
-    args = spec.args if isinstance(spec.args, str) else " ".join(spec.args)
-    words = " ".join(f"{spec.cmd} {args}".split())
+    words = " ".join(spec.cmd.split())
+    if isinstance(spec.args, str):
+        words = " ".join([words, *spec.args.split()])
+    elif spec.args:  # each item is one argument, blanks and all
+        words += " " + " ".join(shlex.join(spec.args).splitlines())
     return words if len(words) <= _COMMAND_WIDTH else f"{words[: _COMMAND_WIDTH - 3]}..."
 
 

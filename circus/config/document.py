@@ -72,7 +72,8 @@ def loads(
         try:
             included = read(path)
         except (OSError, ValueError) as error:
-            report.problem(f"{path}: cannot read it: {reason(error)}. Correct [circus] include")
+            way_out = save_as_utf8(error) or "Correct [circus] include"
+            report.problem(f"{path}: cannot read it: {reason(error)}. {way_out}")
             continue
         reader.read(included, path)
         files.append(path)
@@ -91,6 +92,11 @@ def reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"not UTF-8 text (byte {error.start})"
     return getattr(error, "strerror", None) or str(error)
+
+
+def save_as_utf8(error: OSError | ValueError) -> str | None:
+    """Return the way out for a file that is not UTF-8; None for any other error."""
+    return "Save the file as UTF-8" if isinstance(error, UnicodeDecodeError) else None
 
 
 def _reader(is_toml: bool, report: Report) -> _Reader:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from circus.config.document import Loaded, loads, reason
+from circus.config.document import Loaded, loads, reason, save_as_utf8
 from circus.model.errors import ConfigError
 
 MAX_FILE: Final = 16 * 1024 * 1024
@@ -26,9 +26,8 @@ def load(
     try:
         text = read_text(name)
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{name}: cannot read it: {reason(error)}. Give the path of a configuration file"
-        ) from error
+        way_out = save_as_utf8(error) or "Give the path of a configuration file"
+        raise ConfigError(f"{name}: cannot read it: {reason(error)}. {way_out}") from error
     return loads(text, name, strict=strict, environ=environ, read=read_text, glob=_glob)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from os.path import basename, splitext
 from typing import Final
 
 from circus.config.sections import NAMED_KINDS, Form, Report, Section, closest
@@ -157,7 +158,7 @@ class IniReader:
         if not known:
             self._report.warn(
                 f"{raw.place}: [{raw.title}]: not a section of circusd, ignored."
-                f"{_header_hint(raw.title)}"
+                f"{_header_hint(raw.title, raw.place)}"
             )
             return None
         if colon and not name:
@@ -185,8 +186,15 @@ def _locator(places: dict[str, str], section: str) -> Callable[[str], str]:
     return lambda key: places.get(key, section)
 
 
-def _header_hint(title: str) -> str:
+def _header_hint(title: str, place: str) -> str:
     kind, colon, name = title.partition(":")
+    head, _, rest = title.partition(".")
+    if head in (*NAMED_KINDS, "env") and rest.strip("\"' "):
+        rest = rest.strip("\"' ")
+        owner, _, table = rest.rpartition(".")
+        header = f"[env:{owner}]" if owner and table == "env" else f"[{head}:{rest}]"
+        file = splitext(basename(place.rpartition(":")[0]))[0]
+        return f" An ini file says {header}; or call the file {file}.toml"
     if not colon and kind in NAMED_KINDS:
         return f" Write for example: [{kind}:web]"
     if colon:

@@ -13,6 +13,7 @@ from circus.model.kinds import OCTAL
 from circus.model.options import Option
 
 _NOT_EXPANDED: Final = frozenset({"stop_signal"})
+_MAX_MODE_DIGITS: Final = 4
 _UNQUOTED: Final = ("integer", "number", "boolean")
 
 
@@ -46,9 +47,13 @@ def read_options(
 def bad_value(section: Section, option: Option, raw: Any, what: str, lookup: Lookup) -> str:
     """Return the message for a value that its kind refuses: where, what, and the way out."""
     shown = section.show(expand_value(raw, lookup) if section.form is not Form.PROGRAM else raw)
+    example = section.example(option.name, option.example, quoted=_is_quoted(option))
     if option.kind is OCTAL:
         what += " (modes are octal, as in chmod)"
-    example = section.example(option.name, option.kind.example, quoted=_is_quoted(option))
+        if (decimal := decimal_umask(section, raw)) is not None:
+            example = (
+                f"It was decimal in Circus 0.19: write {option.name} = {decimal:03o} to keep it"
+            )
     if option.default is not None and option.default == "" and shown == "":
         shown = '""'
     return f"{section.at(option.name)} = {shown}: {what}. {example}"
@@ -91,6 +96,17 @@ def _read(section: Section, option: Option, raw: Any, lookup: Lookup, report: Re
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     return option.kind.from_text(value) if isinstance(value, str) else option.kind.from_value(value)
+
+
+def decimal_umask(section: Section, raw: Any) -> int | None:
+    """Return the number that Circus 0.19, which took it as decimal, read as a socket's umask.
+
+    None where the text begins with 0, as octal numbers are written, and for all other sections.
+    """
+    if section.kind != "socket" or section.form is not Form.INI or not isinstance(raw, str):
+        return None
+    is_plain = raw.isascii() and raw.isdigit() and len(raw) <= _MAX_MODE_DIGITS and raw[0] != "0"
+    return int(raw) if is_plain else None
 
 
 def text_of(section: Section, key: str, lookup: Lookup) -> str | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import os
 import pwd
 import socket
@@ -18,6 +17,7 @@ from typing import Final
 
 import zmq
 
+from circus.model.addresses import exposure
 from circus.model.errors import SocketError
 
 MAX_PATH: Final = 107
@@ -97,28 +97,10 @@ def bind(
     if scheme == "inproc":  # within this process only
         _bind(sock, endpoint, where)
         return Binding(endpoint)
-    if not allow_insecure and not (scheme == "tcp" and is_loopback(_host(rest))):
-        raise SocketError(
-            f"{where}: refused, since whoever reaches it may run commands as the user of circusd: "
-            "there is no login. Use an ipc:// endpoint or 127.0.0.1 (circusctl --ssh comes from "
-            "other hosts), or set allow_insecure = True"
-        )
+    if not allow_insecure and (why := exposure(endpoint)):
+        raise SocketError(f"{where}: {why}")
     _bind(sock, endpoint, where)
     return Binding(sock.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0"))
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this host can reach *host*."""
-    if host in ("localhost", "lo"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _host(rest: str) -> str:
-    return rest.rpartition(":")[0].removeprefix("[").removesuffix("]")
 
 
 def _bind_ipc(sock: zmq.Socket[bytes], path: str, where: str, owner: Account | None) -> Binding:

@@ -45,6 +45,8 @@ class Option:
     guarded: bool
     in_add: bool
     in_set: bool
+    example: str
+    """A right value, as text: what a message about a wrong one shows."""
 
 
 def option(
@@ -56,9 +58,11 @@ def option(
     guarded: bool = False,
     in_add: bool = True,
     in_set: bool = True,
+    example: str | None = None,
 ) -> Any:
-    """Declare one option as a dataclass field."""
-    meta = {_KEY: (kind, live, help, guarded, in_add, in_set)}
+    """Declare one option as a dataclass field. *example*: by default, that of its kind."""
+    shown = kind.example if example is None else example
+    meta = {_KEY: (kind, live, help, guarded, in_add, in_set, shown)}
     if isinstance(default, Mapping):
         return dataclasses.field(default_factory=lambda: default, metadata=meta)
     return dataclasses.field(default=default, metadata=meta)
@@ -73,8 +77,6 @@ def options_of(spec: type) -> Mapping[str, Option]:
             default = field.default
             if field.default_factory is not dataclasses.MISSING:
                 default = field.default_factory()
-            kind, live, text, guarded, in_add, in_set = field.metadata[_KEY]
-            table[field.name] = Option(
-                field.name, kind, default, live, text, guarded, in_add, in_set
-            )
+            kind, live, text, *more = field.metadata[_KEY]
+            table[field.name] = Option(field.name, kind, default, live, text, *more)
     return MappingProxyType(table)

@@ -48,7 +48,9 @@ class WatcherSpec:
     """One command and how its worker processes are kept running."""
 
     name: str
-    cmd: str = option("", TEXT, guarded=True, help="the command line; split as a shell would")
+    cmd: str = option(
+        "", TEXT, guarded=True, example="sleep 60", help="the command line; split as a shell would"
+    )
     args: str | tuple[str, ...] = option(
         "", ARGS, guarded=True, help="arguments appended to cmd; a list is passed as it is"
     )
@@ -68,7 +70,13 @@ class WatcherSpec:
         False, BOOL, guarded=True, help="run the command through sh -c; see the guide on quoting"
     )
     shell_args: str | None = option(
-        None, TEXT, guarded=True, in_add=False, in_set=False, help="words after the sh -c string"
+        None,
+        TEXT,
+        guarded=True,
+        in_add=False,
+        in_set=False,
+        example="one two",
+        help="words after the sh -c string",
     )
     uid: str | int | None = option(
         None, ACCOUNT, guarded=True, help="user (name or number) that the workers run as"
@@ -95,13 +103,20 @@ class WatcherSpec:
         5,
         INT,
         live=Live.NOTHING,
+        example="5",
         help="spawn attempts in a row that may fail before the watcher gives up; -1: endless",
     )
     graceful_timeout: float = option(
         30.0, SECONDS, live=Live.NOTHING, help="seconds between the stop signal and SIGKILL"
     )
     priority: int = option(
-        0, INT, live=Live.NEXT_START, in_add=False, in_set=False, help="higher starts first"
+        0,
+        INT,
+        live=Live.NEXT_START,
+        in_add=False,
+        in_set=False,
+        example="10",
+        help="higher starts first",
     )
     use_sockets: bool = option(
         False, BOOL, in_add=False, in_set=False, help="pass the managed sockets to the workers"
@@ -121,7 +136,12 @@ class WatcherSpec:
     close_child_stdout: bool = option(False, BOOL, help="stdout of the workers is /dev/null")
     close_child_stderr: bool = option(False, BOOL, help="stderr of the workers is /dev/null")
     stdin_socket: str | None = option(
-        None, TEXT, in_add=False, in_set=False, help="managed socket to put on descriptor 0"
+        None,
+        TEXT,
+        in_add=False,
+        in_set=False,
+        example="web",
+        help="managed socket to put on descriptor 0",
     )
     max_age: float = option(
         0.0, SECONDS, live=Live.NEXT_START, help="seconds until a worker is replaced; 0: never"
@@ -133,10 +153,22 @@ class WatcherSpec:
         help="at most this many seconds, drawn once per worker, are added to max_age",
     )
     virtualenv: str | None = option(
-        None, PATH, guarded=True, in_add=False, in_set=False, help="virtualenv of the workers"
+        None,
+        PATH,
+        guarded=True,
+        in_add=False,
+        in_set=False,
+        example="/srv/app/.venv",
+        help="virtualenv of the workers",
     )
     virtualenv_py_ver: str | None = option(
-        None, TEXT, guarded=True, in_add=False, in_set=False, help="its Python version, as in 3.11"
+        None,
+        TEXT,
+        guarded=True,
+        in_add=False,
+        in_set=False,
+        example="3.11",
+        help="its Python version, as in 3.11",
     )
     check_flapping: bool | None = option(
         None, BOOL, live=Live.NOTHING, in_add=False, in_set=False, help="accepted; has no effect"
@@ -179,8 +211,12 @@ class SocketSpec:
     """One managed socket: circusd binds it, workers inherit it."""
 
     name: str
-    host: str = option("localhost", TEXT, live=Live.REBIND, help="address to bind")
-    port: int = option(8080, COUNT, live=Live.REBIND, help="port to bind; 0 picks a free one")
+    host: str = option(
+        "localhost", TEXT, live=Live.REBIND, example="127.0.0.1", help="address to bind"
+    )
+    port: int = option(
+        8080, COUNT, live=Live.REBIND, example="8000", help="port to bind; 0 picks a free one"
+    )
     family: str = option(
         "AF_INET",
         choice("AF_INET", "AF_INET6", "AF_UNIX"),
@@ -193,9 +229,15 @@ class SocketSpec:
         live=Live.REBIND,
         help="socket type",
     )
-    proto: str | None = option(None, TEXT, live=Live.REBIND, help="protocol name, as in tcp")
+    proto: str | None = option(
+        None, TEXT, live=Live.REBIND, example="tcp", help="protocol name, as in tcp"
+    )
     path: str | None = option(
-        None, PATH, live=Live.REBIND, help="path of a unix socket; implies family AF_UNIX"
+        None,
+        PATH,
+        live=Live.REBIND,
+        example="/run/app/web.sock",
+        help="path of a unix socket; implies family AF_UNIX",
     )
     umask: int | None = option(
         None, OCTAL, live=Live.REBIND, help="octal mask for a unix socket's file mode"
@@ -204,9 +246,15 @@ class SocketSpec:
         False, BOOL, live=Live.REBIND, help="remove a file that is in the way of a unix socket"
     )
     interface: str | None = option(
-        None, TEXT, live=Live.REBIND, help="network device to bind to (needs CAP_NET_RAW)"
+        None,
+        TEXT,
+        live=Live.REBIND,
+        example="eth0",
+        help="network device to bind to (needs CAP_NET_RAW)",
     )
-    backlog: int = option(2048, COUNT, live=Live.NOTHING, help="length of the accept queue")
+    backlog: int = option(
+        2048, COUNT, live=Live.NOTHING, example="1024", help="length of the accept queue"
+    )
     so_reuseport: bool = option(
         False, BOOL, live=Live.REBIND, help="set SO_REUSEPORT: one listener per worker"
     )
@@ -222,14 +270,28 @@ class PluginSpec:
     """One plugin: a class that runs in a process of its own."""
 
     name: str
-    use: str = option("", TEXT, live=Live.NEXT_START, help="dotted name of the plugin class")
-    priority: int = option(1, INT, live=Live.NEXT_START, help="higher starts first")
+    use: str = option(
+        "",
+        TEXT,
+        live=Live.NEXT_START,
+        example="circus.plugins.flapping.Flapping",
+        help="dotted name of the plugin class",
+    )
+    priority: int = option(1, INT, live=Live.NEXT_START, example="10", help="higher starts first")
     config: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """Every other key of the section: what the plugin reads."""
 
 
-def _global(default: Any, kind: Any, *, help: str) -> Any:
-    return option(default, kind, live=Live.RESTART, in_add=False, in_set=False, help=help)
+def _global(default: Any, kind: Any, *, help: str, example: str | None = None) -> Any:
+    return option(
+        default,
+        kind,
+        live=Live.RESTART,
+        in_add=False,
+        in_set=False,
+        help=help,
+        example=example,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,43 +299,75 @@ class ArbiterSpec:
     """Everything circusd was asked to do: its own options, watchers, sockets and plugins."""
 
     endpoint: str | None = _global(
-        None, TEXT, help="control endpoint; default: ipc:// under the runtime directory"
+        None,
+        TEXT,
+        example="ipc:///run/circus/control",
+        help="control endpoint; default: ipc:// under the runtime directory",
     )
     endpoint_owner: str | None = _global(
-        None, TEXT, help="user who may use an ipc:// endpoint beside circusd's own"
+        None,
+        TEXT,
+        example="www-data",
+        help="user who may use an ipc:// endpoint beside circusd's own",
     )
     pubsub_endpoint: str | None = _global(
-        None, TEXT, help="event endpoint; default: ipc:// under the runtime directory"
+        None,
+        TEXT,
+        example="ipc:///run/circus/events",
+        help="event endpoint; default: ipc:// under the runtime directory",
     )
     allow_insecure: bool = _global(
         False, BOOL, help="allow a TCP endpoint that other hosts can reach, without any login"
     )
     multicast_endpoint: str | None = _global(
-        None, TEXT, help="accepted for compatibility; discovery by UDP is off"
+        None,
+        TEXT,
+        example="udp://237.219.251.97:12027",
+        help="accepted for compatibility; discovery by UDP is off",
     )
     statsd: bool = _global(False, BOOL, help="run circusd-stats as a watcher")
-    stats_endpoint: str | None = _global(None, TEXT, help="endpoint of the stats stream")
+    stats_endpoint: str | None = _global(
+        None, TEXT, example="ipc:///run/circus/stats", help="endpoint of the stats stream"
+    )
     check_delay: float = _global(
         5.0, FLOAT, help="accepted for compatibility; deaths are noticed at once, nothing polls"
     )
     warmup_delay: float = _global(0.0, SECONDS, help="seconds between the start of two watchers")
     umask: int | None = _global(None, OCTAL, help="file mode mask of circusd and its workers")
-    pidfile: str | None = _global(None, PATH, help="file that holds circusd's process id")
-    loglevel: str = _global("info", choice(*LOG_LEVELS), help="least severe level that is logged")
+    pidfile: str | None = _global(
+        None, PATH, example="/run/circus/circusd.pid", help="file that holds circusd's process id"
+    )
+    loglevel: str = _global(
+        "info", choice(*LOG_LEVELS), example="info", help="least severe level that is logged"
+    )
     logoutput: str = _global(
-        "-", TEXT, help="where the log goes: - (stderr), a file, or syslog://host:port?facility"
+        "-",
+        TEXT,
+        example="/var/log/circus.log",
+        help="where the log goes: - (stderr), a file, or syslog://host:port?facility",
     )
     loggerconfig: Any = _global(
-        None, PATH, help="Python logging configuration: .ini, .json or .yaml"
+        None,
+        PATH,
+        example="/etc/circus/logging.json",
+        help="Python logging configuration: .ini, .json or .yaml",
     )
     debug: bool = _global(False, BOOL, help="debug logging, and plugins write to circusd's output")
     debug_gc: bool = _global(False, BOOL, help="Python garbage collector debugging")
     httpd: bool = _global(False, BOOL, help="run the web console as a watcher")
-    httpd_host: str = _global("localhost", TEXT, help="address of the web console")
-    httpd_port: int = _global(8080, COUNT, help="port of the web console")
-    fqdn_prefix: str | None = _global(None, TEXT, help="prefix of the host name circusd gives")
-    include: tuple[str, ...] = _global((), WORDS, help="more files to read; paths or patterns")
-    include_dir: tuple[str, ...] = _global((), WORDS, help="directories whose *.ini are read")
+    httpd_host: str = _global(
+        "localhost", TEXT, example="127.0.0.1", help="address of the web console"
+    )
+    httpd_port: int = _global(8080, COUNT, example="8080", help="port of the web console")
+    fqdn_prefix: str | None = _global(
+        None, TEXT, example="east", help="prefix of the host name circusd gives"
+    )
+    include: tuple[str, ...] = _global(
+        (), WORDS, example="conf.d/*", help="more files to read; paths or patterns"
+    )
+    include_dir: tuple[str, ...] = _global(
+        (), WORDS, example="conf.d", help="directories whose *.ini are read"
+    )
 
     watchers: tuple[WatcherSpec, ...] = ()
     sockets: tuple[SocketSpec, ...] = ()

@@ -71,7 +71,8 @@ def _exec_way_out(
     if any(os.path.exists(os.path.join(directory, path)) for path in executables):
         return "It exists, but not the interpreter that its first line (#!) or its header names"
     if "/" not in program:
-        way_out = f"Give the full path, or set PATH in [env:{spec.name}]"
+        tables = f"[env:{spec.name}] (TOML: [watcher.{spec.name}.env])"
+        way_out = f"Give the full path, or set PATH in {tables}"
         return way_out if spec.copy_env else f"{way_out} or copy_env = true"
     if not os.path.isabs(program):
         return f"The path counts from {spec.working_dir or os.getcwd()}: give the full one"

@@ -53,6 +53,50 @@ def test_schema_is_json_and_knows_every_option():
     assert schema["type"] == "object"
 
 
+@pytest.mark.parametrize("flags", [["--schema"], ["--check"]])
+def test_a_reader_that_has_seen_enough_is_no_traceback(short_path, flags):
+    config = short_path / "c.toml"
+    config.write_text("".join(watcher(f"w{number}", cmd="x" * 50) for number in range(2000)))
+    process = subprocess.Popen(
+        [*CIRCUSD, *flags, config], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.close()
+    with process.stderr as stderr:
+        assert stderr.read() == ""
+    assert process.wait(DEADLINE) == 0
+
+
+def test_check_names_what_this_machine_or_this_version_does_not_have(short_path):
+    config = short_path / "c.toml"
+    config.write_text(
+        watcher("w", uid="no-such-user", working_dir="/no/such/directory")
+        + '[watcher.w.stdout_stream]\nfilename = "/tmp/never"\n'
+        + '[watcher.w.hooks]\nbefore_start = "a.b"\n'
+        + '[watcher.v]\ncmd = "x"\ngid = "no-such-group"\n'
+        + '[plugin.p]\nuse = "a.b"\n[circus]\nhttpd = true\nstatsd = true\n'
+    )
+    done = run("--check", config, env={**os.environ, "XDG_RUNTIME_DIR": str(short_path)})
+    assert (done.returncode, done.stderr) == (0, "")
+    plan, _, warnings = done.stdout.partition("\n8 warnings\n")
+    assert "; 8 warnings\n" in plan
+    assert f"ipc://{short_path}/circus/control.sock (default)\n" in plan
+    assert f"ipc://{short_path}/circus/events.sock (default)\n" in plan
+    assert "/tmp/never (not written)" in plan
+    for told in (
+        "watcher w: uid = no-such-user: there is no such user.",
+        "watcher w: working_dir = /no/such/directory: there is no such directory.",
+        "watcher v: gid = no-such-group: there is no such group.",
+        "plugin p is not run",
+        "statsd is not run",
+        "httpd is not run",
+        "watcher w: its hooks are not called",
+        "watcher w: its streams are not written",
+    ):
+        assert f"  {told}" in warnings
+    config.write_text("")
+    assert "  no watcher: circusd would run nothing until one" in run("--check", config).stdout
+
+
 def test_check_shows_what_would_run_and_runs_nothing(short_path):
     marker = short_path / "ran"
     config = short_path / "c.toml"

@@ -35,7 +35,7 @@ def test_it_starts_reports_and_stops_leaving_nothing(circusd, backend):
     pids = daemon.wait_pids("web", 3)
     assert daemon.call("status")["statuses"] == {"web": "active"}
     assert daemon.call("numprocesses", name="web")["numprocesses"] == 3
-    assert sorted(daemon.family()) == sorted(pids)
+    wait_for(lambda: sorted(daemon.family()) == sorted(pids), "the mark in all environments")
     assert daemon.terminate() == 0
     assert daemon.family() == []
     assert not os.path.exists(daemon.endpoint.removeprefix("ipc://"))

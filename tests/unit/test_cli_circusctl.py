@@ -141,8 +141,8 @@ def test_an_absent_circusd_ends_with_4_at_once(absent: str, ctl: Shown):
     assert time.monotonic() - started < 0.5
     assert (status, out) == (4, "")
     assert err == (
-        f"error: circusd is not running at {absent}: start it with circusd FILE, "
-        "or name another endpoint with --endpoint\n"
+        f"error: circusd is not running at {absent} (or its socket file was removed): "
+        "start it with circusd FILE, or name another endpoint with --endpoint\n"
     )
 
 

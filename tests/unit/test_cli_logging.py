@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from circus.cli.logging_setup import ConsoleHandler, SyslogHandler, configure_logger
+from circus.cli.logging_setup import ConsoleHandler, FileHandler, SyslogHandler, configure_logger
 from circus.model.errors import ConfigError
 
 LOG = logging.getLogger("circus")
@@ -177,6 +178,72 @@ def test_a_reader_that_is_gone_does_not_end_us():
     handler.emit(record("into the void"))
     assert handler.lost == 1
     os.close(writer)
+
+
+# A file that cannot be written
+
+
+class Disk:
+    """os.write to a disk with *room* bytes left."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self._write = os.write
+
+    def write(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = self._write(fd, data[: self.room])
+        self.room -= written
+        return written
+
+
+def file(path: Path) -> FileHandler:
+    handler = FileHandler(str(path))
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    return handler
+
+
+def test_a_full_disk_is_no_traceback_and_losses_are_told_once(tmp_path, monkeypatch, capfd):
+    handler, disk = file(tmp_path / "log"), Disk(room=10)
+    monkeypatch.setattr(os, "write", disk.write)
+    for text in ("first", "second", "third"):
+        handler.emit(record(text))
+    assert handler.lost == 2
+    disk.room = 1000
+    handler.emit(record("fourth"))
+    handler.emit(record("fifth"))
+    handler.close()
+    assert (tmp_path / "log").read_text().splitlines() == [
+        "first",
+        "seco",
+        "(2 log lines lost: no space left on device)",
+        "fourth",
+        "fifth",
+    ]
+    assert capfd.readouterr().err == ""
+
+
+def test_a_directory_that_went_away_is_no_traceback(tmp_path, capfd):
+    place = tmp_path / "logs"
+    place.mkdir()
+    handler = file(place / "log")
+    place.rename(tmp_path / "away")
+    handler.emit(record("lost"))
+    place.mkdir()
+    handler.emit(record("back"))
+    handler.close()
+    assert (place / "log").read_text() == "(1 log lines lost: no such file or directory)\nback\n"
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_the_console_may_be_a_full_disk_too():
+    with open("/dev/full", "wb", buffering=0) as full:
+        handler = console(full.fileno())
+        handler.emit(record("lost"))
+        assert (handler.lost, handler._why) == (1, "no space left on device")
+        handler.close()
 
 
 # Syslog

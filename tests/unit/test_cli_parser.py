@@ -102,6 +102,7 @@ def test_negative_numbers_are_arguments():
     [
         ("list --waitin", "unrecognized arguments: --waitin."),
         ("stop --waitin", None),  # an abbreviation
+        ("status --waiting", "unrecognized arguments: --waiting. status has no such flag."),
         ("stop --wiating", "Did you mean '--waiting'?"),
         ("--jsno status", "Did you mean '--json'?"),
         ("add web sleep -x", "Write -- in front of arguments that begin with a dash"),
@@ -187,6 +188,13 @@ def test_the_overview_names_every_command():
     for name in NAMES:
         assert f"\n    {name} " in text
     assert "Exit status:" in text
+    assert "COMMAND" not in text
+
+
+def test_the_words_of_a_command_are_explained():
+    assert "N                     how many processes more or fewer (default: 1)" in help_text(
+        find_command("incr")
+    )
 
 
 def test_one_command_loads_little():

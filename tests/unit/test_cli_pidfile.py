@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import subprocess
@@ -203,3 +204,13 @@ def test_of_many_starters_one_wins(path: Path):
         watchdog.cancel()
         for starter in starters:
             starter.communicate("end\n", timeout=10)
+
+
+def test_a_full_disk_leaves_no_empty_file(path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(PidfileError, match="no space left on device"):
+        Pidfile(path).create(os.getpid())
+    assert list(path.parent.iterdir()) == []

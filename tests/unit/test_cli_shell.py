@@ -171,6 +171,7 @@ def test_help(shell, session, capsys):
         ("incr ", "w", ["web"]),
         ("incr --waiting ", "w", ["web"]),
         ("incr web ", "", []),
+        ("add ", "", []),
         ("stop --m", "--m", ["--match"]),
         ("quit ", "", []),
         ("nonsense ", "", []),

@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 from circus.client import CallError, CircusClient, NotRunning, cast_message, make_json, make_message
+from circus.client.errors import absence
 from tests.control_support import rig, running, web_arbiter
 
 
@@ -160,9 +161,16 @@ def test_a_probe_tells_at_once_that_nobody_listens(short_path):
             client.send_message("list")
         assert time.monotonic() - began < 1
     assert str(caught.value) == (
-        f"circusd is not running at {endpoint}: start it with circusd FILE, or name another "
-        "endpoint with --endpoint"
+        f"circusd is not running at {endpoint} (or its socket file was removed): start it with "
+        "circusd FILE, or name another endpoint with --endpoint"
     )
+
+
+@pytest.mark.parametrize("endpoint", ["ipc:///no/such/place/c", "tcp://127.0.0.1:1", "ipc://{0}"])
+def test_no_file_was_removed_where_there_is_no_place_for_one_or_it_is_there(endpoint, short_path):
+    stale = short_path / "stale"
+    stale.touch()
+    assert "removed" not in absence(endpoint.format(stale))
 
 
 def test_a_probe_does_not_disturb_who_listens(control):

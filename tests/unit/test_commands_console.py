@@ -179,6 +179,8 @@ def test_set_takes_many_pairs():
     ("key", "text", "message"),
     [
         ("zz", "1", "^unknown key 'zz'$"),
+        ("nump", "5", "^unknown key 'nump'. Did you mean numprocesses\\?$"),
+        ("gracefull_timeout", "5", "Did you mean graceful_timeout"),
         ("priority", "1", "^unknown key 'priority'$"),
         ("hooks.zz", "a.b", "^unknown key 'hooks.zz'$"),
         ("numprocesses", "four", "numprocesses = four: not a whole number.*numprocesses 4"),

@@ -124,8 +124,13 @@ def test_an_unforeseen_error_repeats_the_request_without_a_traceback(arbiter):
     assert reason.endswith(": division by zero")
 
 
-def test_an_os_error_is_errno_4(arbiter):
-    assert refusal(arbiter, "signal", name="web", signum=999) == (4, "[Errno 22] Invalid argument")
+@pytest.mark.parametrize("command", ["signal", "kill"])
+@pytest.mark.parametrize("signum", [99, "99", -1])
+def test_a_number_that_is_no_signal_is_errno_4(arbiter, command, signum):
+    errno, reason = refusal(arbiter, command, name="web", signum=signum)
+    shown = repr(signum if signum == -1 else 99)
+    assert (errno, reason) == (4, f"signal invalid: {shown}. Write for example TERM or 15")
+    assert arbiter.calls == []
 
 
 def test_an_answer_that_is_no_json_is_a_server_error(arbiter):
@@ -453,6 +458,13 @@ def test_a_signal_that_is_none_is_refused_cleanly(arbiter, command, signum):
 
 def test_an_empty_signal_has_its_own_reason(arbiter):
     assert refusal(arbiter, "signal", name="web", signum="") == (3, "signal invalid")
+
+
+@pytest.mark.parametrize("signum", [0, "0"])
+def test_signal_0_asks_whether_somebody_is_there(arbiter, signum):
+    assert payload(arbiter, "signal", name="web", signum=signum) == {}
+    assert arbiter.calls[0][:3] == ("signal", "Web", 0)
+    assert refusal(arbiter, "kill", name="web", signum=signum)[0] == 4, "it would end nothing"
 
 
 def test_signal_says_whom(arbiter):

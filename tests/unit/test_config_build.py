@@ -437,10 +437,21 @@ def test_a_socket_umask_that_was_decimal_is_told():
     assert [socket.umask for socket in loaded.spec.sockets] == [0o22, 0o22]
     assert loaded.warnings == (
         (
-            "circus.ini:3: [socket:s] umask = 22: read as octal (older versions took it as "
-            "decimal). Write umask = 022 to say so"
+            "circus.ini:3: [socket:s] umask = 22: read as octal 022; Circus 0.19 read decimal "
+            "22 = 026. Write umask = 022, or 026 to keep the old"
         ),
     )
+
+
+def test_a_socket_umask_that_can_only_be_decimal_is_told_in_octal():
+    assert problems("[socket:s]\npath = /run/s\numask = 18\n") == (
+        (
+            "circus.ini:3: [socket:s] umask = 18: not an octal number (modes are octal, as in "
+            "chmod). It was decimal in Circus 0.19: write umask = 022 to keep it"
+        ),
+    )
+    (told,) = problems("[watcher:w]\ncmd = x\numask = 18\n")
+    assert told.endswith("Write for example: umask = 022"), "a watcher's never was decimal"
 
 
 @pytest.mark.parametrize(
@@ -454,6 +465,7 @@ def test_a_socket_umask_that_was_decimal_is_told():
         ("stats_endpoint = ipc://", "no path"),
         (f"endpoint = ipc://{'x' * 108}", "the path is too long"),
         ("endpoint = udp://1.2.3.4:5", "udp:// is not supported"),
+        ("endpoint = ipc://@a", "no file guards this endpoint"),
     ],
 )
 def test_endpoints_are_checked(line, what):
@@ -464,7 +476,21 @@ def test_endpoints_are_checked(line, what):
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["tcp://127.0.0.1:5555", "tcp://*:0", "tcp://[::1]:5555", "ipc://@a", "inproc://a"]
+    "endpoint", ["tcp://0.0.0.0:5555", "tcp://*:0", "tcp://[::]:1", "tcp://a:1"]
+)
+@pytest.mark.parametrize("key", ["endpoint", "pubsub_endpoint"])
+def test_an_endpoint_that_other_hosts_can_reach_has_to_be_insisted_on(key, endpoint):
+    text = f"[circus]\n{key} = {endpoint}\n"
+    (only,) = problems(text)
+    assert only.startswith(f"circus.ini:2: [circus] {key} = {endpoint}: refused, since whoever ")
+    assert only.endswith("or set allow_insecure = true")
+    assert getattr(load(f"{text}allow_insecure = true\n").spec, key) == endpoint
+    (only,) = problems(f"{text}allow_insecure = maybe\n")
+    assert "allow_insecure = maybe" in only, "one mistake is told once"
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["tcp://127.0.0.1:5555", "tcp://localhost:*", "tcp://[::1]:5555", "inproc://a"]
 )
 def test_good_endpoints(endpoint):
     assert load(f"[circus]\nendpoint = {endpoint}\n").spec.endpoint == endpoint
@@ -486,14 +512,14 @@ def test_what_circusd_itself_cannot_be():
         "circus.ini:5: [circus] httpd_port = 70000: ports end at 65535",
         (
             "circus.ini:6: [circus] loglevel = loud: not one of critical, error, warning, info, "
-            "debug. Write for example: loglevel = critical"
+            "debug. Write for example: loglevel = info"
         ),
     )
 
 
 def test_a_stats_endpoint_turns_statsd_on():
     loaded = load(
-        "[circus]\nstats_endpoint = ipc:///s\nendpoint_owner = me\nendpoint = tcp://a:1\n"
+        "[circus]\nstats_endpoint = ipc:///s\nendpoint_owner = me\nendpoint = tcp://[::1]:1\n"
     )
     assert loaded.spec.statsd is True
     assert loaded.warnings == (
@@ -506,6 +532,61 @@ def test_a_stats_endpoint_turns_statsd_on():
             "Write for example: endpoint = ipc:///run/circus/control"
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "example"),
+    [
+        ("circus", "httpd_port = x", "8080"),
+        ("socket:s", "port = x", "8000"),
+        ("socket:s", "backlog = x", "1024"),
+        ("watcher:w", "max_retry = x", "5"),
+        ("watcher:w", "numprocesses = x", "4"),
+    ],
+)
+def test_the_example_is_one_of_the_option(section, line, example):
+    (only,) = [p for p in problems(f"[{section}]\n{line}\n") if "whole number" in p]
+    assert only.endswith(f". Write for example: {line.partition(' ')[0]} = {example}")
+
+
+def test_two_sockets_at_one_place_are_warned_about():
+    (told,) = load("[socket:a]\nport = 80\n[socket:b]\nport = 80\n").warnings
+    assert told == (
+        "circus.ini:4: [socket:b] port: the socket a has localhost:80, too: only one of them can "
+        "be bound. Give each its own"
+    )
+    (told,) = load("[socket:a]\npath = /s\n[socket:b]\npath = /s\n").warnings
+    assert "the socket a has /s, too" in told
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("port = 80", "port = 81"),
+        ("port = 0", "port = 0"),
+        ("host = ::1\nfamily = AF_INET6", "host = 127.0.0.1"),
+        ("type = SOCK_DGRAM", "type = SOCK_STREAM"),
+        ("so_reuseport = yes", "so_reuseport = yes"),
+        ("path = /a", "path = /b"),
+    ],
+)
+def test_two_sockets_that_can_both_be_bound(one, other):
+    assert load(f"[socket:a]\n{one}\n[socket:b]\n{other}\n").warnings == ()
+
+
+def test_a_variable_that_does_not_exist_is_warned_about():
+    (told,) = load("[watcher:w]\ncmd = x $(circus.numproceses)\n").warnings
+    assert told == (
+        "circus.ini:2: [watcher:w] cmd: $(circus.numproceses) is no variable and stays as it is "
+        "written. Did you mean numprocesses?"
+    )
+    (told,) = load("[watcher:w]\ncmd = x\nargs = ((circus.nonsense))\n").warnings
+    assert "circus.ini:3: [watcher:w] args: $(circus.nonsense) is no variable" in told
+
+
+def test_variables_that_exist_are_no_mistake():
+    text = "$(circus.wid) $(CIRCUS.NumProcesses) $(circus.rlimits.nofile) ((circus.env.SET))"
+    assert loads(f"[watcher:w]\ncmd = {text}\n", environ={"SET": "1"}).warnings == ()
 
 
 def test_a_plugin_says_which_class():

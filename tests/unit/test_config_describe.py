@@ -60,10 +60,10 @@ Sockets
   unix  /run/s    SOCK_STREAM  2048     umask 077
 
 Watchers, in start order
-  NAME  COUNT            USER    DIRECTORY  ENV     OUTPUT                          COMMAND
-  db    1 (not started)  -       /srv/db    1       /dev/null                       db
-  api   3                33:www  -          1+copy  /var/log/api.log, StdoutStream  serve --many words
-  lazy  on demand        -       -          1       -                               lazy
+  NAME  COUNT            USER    DIRECTORY  ENV     OUTPUT                                                      COMMAND
+  db    1 (not started)  -       /srv/db    1       /dev/null                                                   db
+  api   3                33:www  -          1+copy  /var/log/api.log (not written), StdoutStream (not written)  serve --many words
+  lazy  on demand        -       -          1       -                                                           lazy
 
 Plugins
   NAME  CLASS                             OPTIONS
@@ -83,6 +83,17 @@ def test_an_empty_configuration_is_no_problem():
         "circus.ini: 0 watchers, 0 sockets, 0 plugins; no problem found\n\n"
         "endpoint         (default)\npubsub_endpoint  (default)\n"
     )
+
+
+def test_the_endpoints_used_by_default_are_shown_where_they_are_known():
+    text = describe(loads(""), {"endpoint": "ipc:///run/c", "pubsub_endpoint": "ipc:///run/e"})
+    assert "endpoint         ipc:///run/c (default)\n" in text
+    assert "pubsub_endpoint  ipc:///run/e (default)\n" in text
+
+
+def test_a_list_of_arguments_is_shown_as_a_shell_would_take_it():
+    text = '[watcher.w]\ncmd = "echo"\nargs = ["a  b", "$HOME", "c"]\n'
+    assert "  echo 'a  b' '$HOME' c\n" in describe(loads(text, "circus.toml"))
 
 
 def test_values_of_the_environment_are_not_printed():

@@ -156,6 +156,9 @@ def test_an_empty_watcher_or_plugin_is_skipped_with_a_warning_an_empty_socket_is
         ("[circsu]", " Did you mean [circus]?"),
         ("[watcher]", " Write for example: [watcher:web]"),
         ("[loggers]", ""),
+        ("[watcher.web]", " An ini file says [watcher:web]; or call the file a.toml"),
+        ("[watcher.web.env]", " An ini file says [env:web]; or call the file a.toml"),
+        ('[env."web,api"]', " An ini file says [env:web,api]; or call the file a.toml"),
     ],
 )
 def test_unknown_sections_are_ignored_with_a_warning(header, hint):

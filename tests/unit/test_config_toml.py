@@ -122,25 +122,25 @@ def test_unknown_keys_are_refused_with_a_suggestion():
     assert problems('[watcher.web]\ncmd = "x"\nnumproceses = 4\nuser = "x"\nzzz = 1\n') == (
         (
             "circus.toml:3: [watcher.web] numproceses: not a known option. "
-            "Did you mean numprocesses? What a plugin reads belongs into [watcher.web.extra]"
+            "Did you mean numprocesses? What a plugin reads belongs in [watcher.web.extra]"
         ),
         (
             "circus.toml:4: [watcher.web] user: not a known option. Did you mean uid? "
-            "What a plugin reads belongs into [watcher.web.extra]"
+            "What a plugin reads belongs in [watcher.web.extra]"
         ),
         (
             "circus.toml:5: [watcher.web] zzz: not a known option. "
-            "What a plugin reads belongs into [watcher.web.extra]"
+            "What a plugin reads belongs in [watcher.web.extra]"
         ),
     )
     assert problems("[socket.web]\nprot = 80\n[circus]\nendpont = 'x'\n") == (
         (
             "circus.toml:2: [socket.web] prot: not a known option. Did you mean proto? "
-            "What a plugin reads belongs into [socket.web.extra]"
+            "What a plugin reads belongs in [socket.web.extra]"
         ),
         (
             "circus.toml:4: [circus] endpont: not a known option. Did you mean endpoint? "
-            "What a plugin reads belongs into [circus.extra]"
+            "What a plugin reads belongs in [circus.extra]"
         ),
     )
 

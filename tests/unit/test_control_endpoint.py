@@ -8,7 +8,8 @@ import stat
 import pytest
 import zmq
 
-from circus.control.endpoint import Account, bind, find_account, is_loopback
+from circus.control.endpoint import Account, bind, find_account
+from circus.model.addresses import is_loopback
 from circus.model.errors import SocketError
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
@@ -191,7 +192,7 @@ def test_a_free_port_is_filled_in(router):
 def test_a_port_that_other_hosts_reach_is_refused(router, endpoint):
     reason = refusal(router, endpoint)
     assert "there is no login" in reason
-    assert "allow_insecure = True" in reason
+    assert "allow_insecure = true" in reason
 
 
 def test_the_operator_may_insist(router):

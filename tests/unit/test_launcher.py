@@ -212,7 +212,8 @@ def told(spawn: Recorder, error: SpawnStepError, **options) -> str:
             {"cmd": "no-such-program"},
             (
                 "cannot run no-such-program: No such file or directory. "
-                "Give the full path, or set PATH in [env:web] or copy_env = true"
+                "Give the full path, or set PATH in [env:web] "
+                "(TOML: [watcher.web.env]) or copy_env = true"
             ),
         ),
         (
@@ -220,7 +221,7 @@ def told(spawn: Recorder, error: SpawnStepError, **options) -> str:
             {"cmd": "no-such-program", "copy_env": True},
             (
                 "cannot run no-such-program: No such file or directory. "
-                "Give the full path, or set PATH in [env:web]"
+                "Give the full path, or set PATH in [env:web] (TOML: [watcher.web.env])"
             ),
         ),
         (

@@ -21,7 +21,7 @@ def convert(key: str, text: str) -> Any:
     """Return the value that *text* means for option *key*; ArgumentError when it means none."""
     option = options_of(WatcherSpec).get(key)
     if option is not None and option.in_set:
-        return _read(key, text, option.kind)
+        return _read(key, text, option.kind, option.example)
     if key == "env":
         return _environment(text)
     if key == "hooks":
@@ -32,16 +32,24 @@ def convert(key: str, text: str) -> Any:
         return None if text.strip().lower() in _UNLIMITED else _whole(key, text)
     if key.startswith(_STREAMS):
         return _whole(key, text) if key.partition(".")[2] in _STREAM_NUMBERS else text
-    raise ArgumentError(f"unknown key '{key}'")
+    raise ArgumentError(f"unknown key '{key}'{_suggestion(key)}")
 
 
-def _read(key: str, text: str, kind: Kind) -> Any:
+def _suggestion(key: str) -> str:
+    """Return a question after the option that was probably meant, or nothing."""
+    from difflib import get_close_matches  # only a mistake pays for it
+
+    known = [name for name, option in options_of(WatcherSpec).items() if option.in_set]
+    near = [name for name in known if key and name.startswith(key)]
+    near = near or get_close_matches(key, known, n=1)
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+def _read(key: str, text: str, kind: Kind, example: str) -> Any:
     try:
         value = kind.from_text(text)
     except (ValueError, OverflowError) as exc:
-        raise ArgumentError(
-            f"{key} = {text}: {exc}. Write for example: {key} {kind.example}"
-        ) from None
+        raise ArgumentError(f"{key} = {text}: {exc}. Write for example: {key} {example}") from None
     return text if kind is ACCOUNT and isinstance(value, str) else value
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class IPython(Command):
-    """Refuse to open a Python shell inside circusd.
+    """Show that there is no Python shell.
 
     Such a shell could stop supervision at any moment, so there is none; the answer says so. Ask
     with `status`, `options` and `stats`, or use the library.

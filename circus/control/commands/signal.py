@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Signal(Command):
     """Send a signal to the processes of a watcher, or to one of them.
 
-    SIGNAL is a number or a name, as in 15, TERM or SIGTERM. With --children it goes to the
+    SIGNAL is a number or a name, as in 15, TERM or SIGTERM; 0 sends nothing and only asks whether
+    the processes can be signalled. With --children it goes to the
     processes' children instead, with --recursive to the processes and all their descendants.
     """
 
@@ -39,7 +40,7 @@ class Signal(Command):
 
     def execute(self, arbiter: ArbiterView, props: Payload) -> None:
         watcher = find_watcher(arbiter, props["name"])
-        signum = signal_number(props["signum"])
+        signum = signal_number(props["signum"], least=0)
         pid = int_property(props, "pid")
         childpid = int_property(props, "childpid")
         if childpid is not None and pid is None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import errno
-import os
-
-from circus.model.errors import MessageError
+from circus.model.errors import CommandError, MessageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _MAX_SHOWN = 40
+_NO_SUCH_SIGNAL = 4
 
 
-def signal_number(value: Any) -> int:
+def signal_number(value: Any, *, least: int = 1) -> int:
     """Return the number of 15, "15", "TERM", "sigterm" or "SIGRTMIN+2"; else MessageError.
 
-    A number that the system does not know is an OSError, as sending it would be.
+    *least* is 0 where 0 may be sent, which only asks whether the process is there. A number that
+    the system does not know is errno 4, as when sending it fails.
     """
     from circus.model.units import to_signum  # the server half's only
 
@@ -28,16 +27,11 @@ def signal_number(value: Any) -> int:
         value = words[0]
         if value.isascii() and value.isdigit() and len(value) < 10:
             value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and not _is_known(value):
-        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if is_number and value == 0 == least:
+        return 0
     try:
         return to_signum(value)
     except ValueError:
-        shown = f"{value!r}"[:_MAX_SHOWN]
-        raise MessageError(f"signal invalid: {shown}. Write for example TERM or 15") from None
-
-
-def _is_known(number: int) -> bool:
-    import signal
-
-    return 1 <= number < signal.NSIG
+        told = f"signal invalid: {f'{value!r}'[:_MAX_SHOWN]}. Write for example TERM or 15"
+    raise CommandError(told, _NO_SUCH_SIGNAL) if is_number else MessageError(told)
