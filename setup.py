@@ -12,8 +12,9 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 FOLDER = "circus/_speedups"
-SOURCES = [f"{FOLDER}/{name}" for name in ("compiled.pyx", "spawn_child.c", "children.c", "drain.c")]
-HEADERS = [f"{FOLDER}/{name}" for name in ("spawn_child.h", "children.h", "drain.h")]
+PARTS = ("spawn_child", "children", "drain")
+SOURCES = [f"{FOLDER}/compiled.pyx", *(f"{FOLDER}/{part}.c" for part in PARTS)]
+HEADERS = [f"{FOLDER}/{part}.h" for part in PARTS]
 REQUIRED = os.environ.get("CIRCUS_REQUIRE_SPEEDUPS") == "1"
 
 
