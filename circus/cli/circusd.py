@@ -138,10 +138,13 @@ def _run(loaded: Loaded, args: argparse.Namespace, report: Report | None) -> int
             try:
                 service, notifier = _open(loaded, args, nofile, held)
             except CircusError as exc:
-                log.error("cannot start: %s", exc)
-                on_console = spec.logoutput in ("-", "stdout") and not spec.loggerconfig
-                return EXIT_START if on_console and report is None else _fail(exc, report)
-            return _serve(service, notifier, report)
+                failure = exc
+            else:
+                return _serve(service, notifier, report)
+        # Said once all was given back: who is told may look for what is left.
+        log.error("cannot start: %s", failure)
+        on_console = spec.logoutput in ("-", "stdout") and not spec.loggerconfig
+        return EXIT_START if on_console and report is None else _fail(failure, report)
     except Exception:
         log.exception("internal error: circusd ends")
         if report is not None:
