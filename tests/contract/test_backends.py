@@ -55,7 +55,7 @@ def test_a_compiled_one_that_does_not_load_is_heard():
     assert backend_of(BROKEN, CIRCUS_PURE="1").stdout == "pure\n"
 
 
-@pytest.mark.parametrize("name", ["spawn", "reserve"])
+@pytest.mark.parametrize("name", ["spawn", "reserve", "children", "drain", "drain_to"])
 def test_both_have_the_same_functions_with_the_same_arguments(name):
     compiled = importlib.import_module("circus._speedups.compiled")
     assert name in _speedups.__all__
